@@ -1,0 +1,1 @@
+"""Providers: where the files that a plan asks for come from."""

@@ -1,0 +1,1 @@
+"""The corridor: the only package that knows the order of the rooms."""

@@ -1,0 +1,1 @@
+"""Dockerfile text in, stages and steps out."""

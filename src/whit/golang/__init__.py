@@ -1,0 +1,1 @@
+"""Go source in, Binary out."""

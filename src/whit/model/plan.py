@@ -1,0 +1,129 @@
+"""Evidence, Need, Entry, Plan: what must be in the image, why, and which file satisfies it."""
+
+from enum import StrEnum
+
+import msgspec
+
+from whit.model.names import Platform
+from whit.model.tree import Node, Tree
+
+
+class Standing(StrEnum):
+    """What a need's rule concluded about this program.
+
+    declared     the user said so
+    required     the program fails without it
+    optional     something degrades; the note says what
+    runtime      the container engine mounts it; never image content
+    assumed-not  the code is linked, but nothing was seen to use it; the note prints the assumption
+    absent       the code is not linked: proof
+    embedded     the program carries it
+    """
+
+    DECLARED = "declared"
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    RUNTIME = "runtime"
+    ASSUMED_NOT = "assumed-not"
+    ABSENT = "absent"
+    EMBEDDED = "embedded"
+
+    @property
+    def is_provided(self) -> bool:
+        """Whether the plan must satisfy it."""
+        return self in (Standing.DECLARED, Standing.REQUIRED)
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """One sentence that anyone can check.
+
+    `kind` is function, caller, constant, library, build-info, flag, file or assumption; `where` is
+    the thing itself (a function name, a quoted constant, a flag); `chain` is the way from main.
+    """
+
+    kind: str
+    where: str
+    chain: tuple[str, ...] = ()
+
+
+class What(msgspec.Struct, frozen=True, order=True):
+    """One thing that must exist, named so that a provider can recognise it.
+
+    kind            names
+    ca-roots        paths of extra PEM files on the host
+    zones           IANA names, or none for all of them
+    users           -
+    tmp             -
+    home            -
+    nsswitch        -
+    services, protocols, mime-types   -
+    file            one path
+    directory       one path
+    program         one executable's name or path
+    library         one soname
+    """
+
+    kind: str
+    names: tuple[str, ...] = ()
+
+
+class Need(msgspec.Struct, frozen=True):
+    """A rule's conclusion. `what` is empty unless something has to be provided."""
+
+    code: str
+    title: str
+    standing: Standing
+    what: tuple[What, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    note: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One path of the image, what put it there and where its bytes come from."""
+
+    path: str
+    node: Node
+    code: str
+    provider: str
+    reason: str
+    is_program: bool = False
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """Something that was not taken, with the rule and the reason."""
+
+    what: str
+    code: str
+    standing: Standing
+    reason: str
+
+
+class RunConfig(msgspec.Struct, frozen=True):
+    """How the image starts: the part of an OCI image config that a plan decides."""
+
+    platform: Platform
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    user: str = "65532:65532"
+    working_dir: str = "/"
+    ports: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    stop_signal: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Everything the image will hold, and everything it will not."""
+
+    entries: tuple[Entry, ...]
+    config: RunConfig
+    needs: tuple[Need, ...]
+    dropped: tuple[Dropped, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def tree(self, *, programs: bool | None = None) -> Tree:
+        """The image's content; only the programs', or all but theirs, when asked."""
+        chosen = (e for e in self.entries if programs is None or e.is_program is programs)
+        return Tree.of({entry.path: entry.node for entry in chosen})

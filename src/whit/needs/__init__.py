@@ -1,0 +1,1 @@
+"""Facts in, Needs and a Plan out: each need with its evidence."""

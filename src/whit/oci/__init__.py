@@ -1,0 +1,1 @@
+"""Layers and config in, Image out: canonical documents, and their form on disk."""

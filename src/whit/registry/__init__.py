@@ -1,0 +1,1 @@
+"""The way out of this machine: image in, receipt out."""

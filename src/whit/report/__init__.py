@@ -1,0 +1,1 @@
+"""Values in, text and JSON documents out; nothing else formats."""
