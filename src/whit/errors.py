@@ -120,3 +120,33 @@ class BrokenProgram(RequestError):
 
 
 # ---- request and whit.toml ------------------------------------------------------------------
+
+
+class BadSettingsFile(RequestError):
+    """whit.toml cannot be read or is no TOML."""
+
+    code = "C001"
+
+
+class UnknownSetting(RequestError):
+    """A key that whit does not know, in whit.toml or after --set."""
+
+    code = "C002"
+
+
+class BadSetting(RequestError):
+    """A value of the wrong kind."""
+
+    code = "C003"
+
+
+class BadDestination(RequestError):
+    """A `--to` that names no destination whit knows, or one that cannot be written."""
+
+    code = "C004"
+
+
+class NothingToRun(RequestError):
+    """An image name that the store does not know, or a build that gave several."""
+
+    code = "C005"

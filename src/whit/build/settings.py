@@ -1,0 +1,245 @@
+"""Flags, environment and whit.toml in, Settings out: the only home of defaults.
+
+A setting has one dotted key everywhere: `go.version` is `version` under `[go]` in whit.toml,
+`WHIT_GO_VERSION` in the environment and `--set go.version=…` on the command line (many have a flag
+of their own). Flags go over the environment, the environment over the file, the file over the
+defaults below. Lists given on the command line replace the file's; tables are merged key by key.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from whit.errors import BadSetting, BadSettingsFile, Place, UnknownSetting
+from whit.model.image import Effort, Format
+from whit.model.program import Strip
+
+FILE_NAME = "whit.toml"
+MAX_FILE_BYTES = 1 << 20
+
+
+class GoSettings(msgspec.Struct, frozen=True, rename="kebab"):
+    version: str = ""
+    strip: Strip = Strip.ALL
+    ldflags: tuple[str, ...] = ()
+    gcflags: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+
+
+class ImageSettings(msgspec.Struct, frozen=True, rename="kebab"):
+    name: str = ""
+    user: str = "65532:65532"
+    env: dict[str, str] = {}
+    ports: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    working_dir: str = "/"
+    volumes: tuple[str, ...] = ()
+    stop_signal: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class NeedsSettings(msgspec.Struct, frozen=True, rename="kebab"):
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    ca_extra: tuple[str, ...] = ()
+
+
+class OutputSettings(msgspec.Struct, frozen=True, rename="kebab"):
+    to: tuple[str, ...] = ()
+    compression: Format = Format.GZIP
+    effort: Effort = Effort.FAST
+    smoke: str | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, rename="kebab"):
+    packages: tuple[str, ...] = ()
+    platform: str = ""
+    go: GoSettings = GoSettings()
+    image: ImageSettings = ImageSettings()
+    needs: NeedsSettings = NeedsSettings()
+    files: dict[str, str] = {}
+    directories: tuple[str, ...] = ()
+    output: OutputSettings = OutputSettings()
+
+
+SECTIONS: Mapping[str, type[msgspec.Struct]] = {
+    "go": GoSettings,
+    "image": ImageSettings,
+    "needs": NeedsSettings,
+    "output": OutputSettings,
+}
+TABLES = ("go.env", "image.env", "image.labels", "image.annotations", "files")
+
+
+def setting_keys() -> tuple[str, ...]:
+    """All dotted keys, in the order of the file."""
+    keys: list[str] = []
+    for name in Settings.__struct_encode_fields__:
+        section = SECTIONS.get(name)
+        keys += [f"{name}.{key}" for key in section.__struct_encode_fields__] if section else [name]
+    return tuple(keys)
+
+
+def read_settings(
+    flags: Mapping[str, object],
+    environment: Mapping[str, str],
+    directory: Path,
+    file: Path | None = None,
+) -> tuple[Settings, Path]:
+    """Settings, and the directory that relative paths in them start from.
+
+    `flags` maps dotted keys to values; those that are None were not given. The file is `file`, or
+    whit.toml in `directory` or the nearest directory above it that has one, up to a `.git`.
+    """
+    found = file or _nearest_file(directory)
+    merged: dict[str, Any] = {}
+    if found is not None:
+        merged = _read_file(found)
+    for source in (_from_environment(environment), flags):
+        for key, value in source.items():
+            if value is not None:
+                _put(merged, key, value)
+    home = found.parent if found else directory
+    return _convert(merged, str(found or "")), home
+
+
+def parse_assignments(texts: Iterable[str]) -> dict[str, object]:
+    """`--set KEY=VALUE` texts to values by key; a list takes its items between commas."""
+    values: dict[str, object] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise BadSetting(f"--set {text}: no value", hint="write it as --set KEY=VALUE")
+        values[_known(key.strip(), "--set")] = _typed(key.strip(), value)
+    return values
+
+
+def _typed(key: str, value: str) -> object:
+    section, _, name = key.partition(".")
+    struct = SECTIONS.get(section)
+    fields = msgspec.structs.fields(struct or Settings)
+    wanted = next((f.type for f in fields if f.encode_name == (name if struct else section)), str)
+    if getattr(wanted, "__origin__", None) is tuple:
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return value
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    names = {
+        "WHIT_" + key.upper().replace(".", "_").replace("-", "_"): key
+        for key in setting_keys()
+        if key not in TABLES
+    }
+    return {
+        names[name]: _typed(names[name], value)
+        for name, value in environment.items()
+        if name in names
+    }
+
+
+def _known(key: str, where: str) -> str:
+    keys = setting_keys()
+    if key in keys or any(key.startswith(table + ".") for table in TABLES):
+        return key
+    raise UnknownSetting(f"{where}: there is no setting {key!r}", hint=_suggestion(key, keys))
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return (
+        f"did you mean {close[0]!r}?" if close else "`whit init` writes a file with every setting"
+    )
+
+
+def _put(merged: dict[str, Any], key: str, value: object) -> None:
+    """Place a value at a dotted key; a table's entries are merged, everything else replaced."""
+    table = next((t for t in TABLES if key == t or key.startswith(t + ".")), None)
+    path = key.split(".")
+    if table is not None and key != table:
+        path = [*table.split("."), key[len(table) + 1 :]]
+    at = merged
+    for name in path[:-1]:
+        at = at.setdefault(name, {})
+    if isinstance(value, Mapping) and isinstance(at.get(path[-1]), dict):
+        at[path[-1]].update(value)
+    else:
+        at[path[-1]] = value
+
+
+def _nearest_file(directory: Path) -> Path | None:
+    for place in (directory, *directory.parents):
+        if (place / FILE_NAME).is_file():
+            return place / FILE_NAME
+        if (place / ".git").exists():
+            return None
+    return None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise BadSettingsFile(f"{path} cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise BadSettingsFile(f"{path} is larger than 1 MiB", hint="is this the right file?")
+    try:
+        text = raw.decode()
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettingsFile(f"{path} is not valid TOML: {error}") from error
+    _refuse_unknown(table, path, text)
+    return table
+
+
+def _refuse_unknown(table: Mapping[str, Any], path: Path, text: str) -> None:
+    for name, value in table.items():
+        section = SECTIONS.get(name)
+        if section is None:
+            if name not in Settings.__struct_encode_fields__:
+                raise _unknown(name, "", Settings.__struct_encode_fields__, path, text)
+        elif isinstance(value, Mapping):
+            for key in value:
+                if key not in section.__struct_encode_fields__:
+                    raise _unknown(key, name, section.__struct_encode_fields__, path, text)
+
+
+def _unknown(
+    key: str, section: str, known: tuple[str, ...], path: Path, text: str
+) -> UnknownSetting:
+    place = None
+    inside = not section
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            inside = stripped.strip("[]").strip() == section
+        if (inside or stripped.startswith("[")) and stripped.strip("[").startswith(key):
+            place = Place(str(path), number, line.find(key) + 1, len(key), line)
+            break
+    where = f"[{section}]" if section else "whit.toml"
+    return UnknownSetting(
+        f"{where} has no setting {key!r}", hint=_suggestion(key, known), place=place
+    )
+
+
+def _convert(merged: Mapping[str, Any], file: str) -> Settings:
+    try:
+        return msgspec.convert(merged, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        # msgspec says: "Expected `array`, got `str` - at `$.go.tags`"
+        said, _, where = str(error).partition(" - at `$.")
+        key = where.rstrip("`")
+        raise BadSetting(
+            f"setting {key or '?'} has a value of the wrong kind: {said[:1].lower()}{said[1:]}",
+            hint=f"it was set in {file}, by a WHIT_ variable or by a flag"
+            if file
+            else "`whit init` writes a file that shows the form of every setting",
+        ) from error

@@ -1,0 +1,138 @@
+"""The flags that several verbs share, each bound to one setting; grouped for --help.
+
+A flag here is a short way to write `--set KEY=VALUE`: the key is the same in whit.toml.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from whit.build.request import Request, make_request
+from whit.build.settings import parse_assignments, read_settings
+from whit.model.image import Effort, Format
+from whit.model.program import Strip
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """One option of the command line and the setting it stands for."""
+
+    names: tuple[str, ...]
+    key: str
+    heading: str
+    help: str
+    metavar: str = "TEXT"
+    is_list: bool = False
+    choices: tuple[str, ...] = ()
+
+
+FLAGS = (
+    Flag(("--platform",), "platform", "compile", "Platform of the image [this host's].", "OS/ARCH"),
+    Flag(("--go",), "go.version", "compile", "Go release, such as 1.21.13.", "VERSION"),
+    Flag(
+        ("--strip",), "go.strip", "compile", "What the linker leaves out.",
+        choices=tuple(s.value for s in Strip),
+    ),
+    Flag(("--ldflags",), "go.ldflags", "compile", "More linker flags; templates work.", "FLAGS", True),
+    Flag(("--need",), "needs.add", "needs", "Take this although no rule asks.", "CODE", True),
+    Flag(("--without",), "needs.drop", "needs", "Leave this out although a rule asks.", "CODE", True),
+    Flag(("--ca-extra",), "needs.ca-extra", "needs", "More CA certificates (PEM).", "FILE", True),
+    Flag(("--tz",), "needs.zones", "needs", "These time zones only.", "ZONE", True),
+    Flag(("--user",), "image.user", "image", "Who runs it [65532:65532].", "UID[:GID]"),
+    Flag(
+        ("--compression",), "output.compression", "image", "Of the layers [gzip].",
+        choices=tuple(f.value for f in Format),
+    ),
+    Flag(
+        ("--effort",), "output.effort", "image", "Of the compressor [fast].",
+        choices=tuple(e.value for e in Effort),
+    ),
+    Flag(("--to",), "output.to", "publish", "Where the image goes besides the store.", "DEST", True),
+    Flag(("--smoke",), "output.smoke", "publish", "Run it once with these arguments.", "ARGS"),
+)  # fmt: skip
+HEADINGS = {
+    "compile": "Compile",
+    "needs": "Needs",
+    "image": "Image",
+    "publish": "Prove and publish",
+    "": "More",
+}
+
+
+class GroupedCommand(click.Command):
+    """A command whose --help shows options under the headings of FLAGS."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        heading_of = {flag.names[-1]: flag.heading for flag in FLAGS}
+        rows: dict[str, list[tuple[str, str]]] = {heading: [] for heading in HEADINGS}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                rows[heading_of.get(parameter.opts[-1], "")].append(record)
+        for heading, title in HEADINGS.items():
+            if rows[heading]:
+                with formatter.section(title):
+                    formatter.write_dl(rows[heading], col_max=26)
+
+
+def shared(*headings: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a verb the flags of these headings, and --set, --config, -t and the source."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        chosen = [flag for flag in FLAGS if flag.heading in headings]
+        decorators = [
+            click.argument("source", required=False, default=""),
+            *(_option(flag) for flag in chosen),
+            click.option("-t", "--tag", "names", multiple=True, metavar="NAME[:TAG]",
+                         help="Name of the image [the program's]."),
+            click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE",
+                         help="Any setting of whit.toml."),
+            click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
+                         help="Settings file [nearest whit.toml]."),
+            click.option("--offline", is_flag=True, help="Make no request to the network."),
+        ]  # fmt: skip
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def _option(flag: Flag) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    kind = click.Choice(flag.choices) if flag.choices else None
+    return click.option(
+        *flag.names,
+        _parameter(flag),
+        multiple=flag.is_list,
+        type=kind,
+        metavar=None if flag.choices else flag.metavar,
+        help=flag.help,
+    )
+
+
+def _parameter(flag: Flag) -> str:
+    return "setting_" + flag.key.replace(".", "_").replace("-", "_")
+
+
+def request_from(words: Mapping[str, Any]) -> Request:
+    """The Request that the flags, the environment and whit.toml make together."""
+    import os
+
+    flags: dict[str, object] = {}
+    for flag in FLAGS:
+        value = words.get(_parameter(flag))
+        if value not in (None, ()):
+            flags[flag.key] = list(value) if flag.is_list else value
+    flags |= parse_assignments(words["assignments"])
+    directory = Path.cwd()
+    settings, home = read_settings(flags, os.environ, directory, words["config"])
+    return make_request(
+        words["source"],
+        directory,
+        home,
+        settings,
+        tuple(words["names"]),
+        offline=words["offline"],
+    )

@@ -1,0 +1,45 @@
+"""`whit plan`: what an image would hold and why, without making it."""
+
+from typing import Any
+
+import click
+
+from whit.cli.console import Console
+from whit.cli.options import GroupedCommand, request_from, shared
+
+
+@click.command(
+    "plan", cls=GroupedCommand, epilog="Example: whit plan . --why-not /etc/ssl/certs"
+)
+@shared("compile", "needs", "image")
+@click.option("--why", metavar="PATH", help="Why is this path in the image?")
+@click.option("--why-not", metavar="PATH", help="Why is it not?")
+@click.option("--all", "everything", is_flag=True, help="Every file and every rule.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as a JSON document.")
+@click.pass_obj
+def command(
+    console: Console,
+    /,
+    why: str | None,
+    why_not: str | None,
+    everything: bool,
+    as_json: bool,
+    **words: Any,
+) -> None:
+    """Show every entry of the image for SOURCE with size, provider, code and reason.
+
+    Then what was left out and why, and the totals. Nothing is written but Go's own cache.
+    """
+    from whit.build.house import open_house
+    from whit.build.pipeline import plan_only
+    from whit.report.plan import plan_document, plan_lines, why_lines, why_not_lines
+
+    for planned in plan_only(request_from(words), open_house(), console.hear):
+        if why is not None:
+            console.out(why_lines(planned.plan, why))
+        elif why_not is not None:
+            console.out(why_not_lines(planned.plan, why_not))
+        elif as_json:
+            console.document({"schema": "whit/plan/v1", **plan_document(planned.plan)})
+        else:
+            console.out(plan_lines(planned.plan, everything=everything))

@@ -1,0 +1,53 @@
+"""Result and Receipt: what a build hands to whoever asked for it."""
+
+import msgspec
+
+from whit.model.image import Image
+from whit.model.plan import Plan
+from whit.model.program import Binary
+from whit.model.verdict import Verdict
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What left the house: `destination` as the user wrote it, `reference` to find it again."""
+
+    destination: str
+    reference: str
+    digest: str
+
+
+class Stripping(msgspec.Struct, frozen=True):
+    """What leaving out symbols and DWARF saved. `is_measured` is False when scaled from before."""
+
+    full_bytes: int
+    stripped_bytes: int
+    is_measured: bool
+
+    @property
+    def saved_bytes(self) -> int:
+        return self.full_bytes - self.stripped_bytes
+
+
+class Timing(msgspec.Struct, frozen=True):
+    step: str
+    seconds: float
+    was_cached: bool = False
+
+
+class Result(msgspec.Struct, frozen=True):
+    """One image with its plan and verdict. `receipts` is empty when nothing was published."""
+
+    name: str
+    binary: Binary
+    go_version: str
+    plan: Plan
+    image: Image
+    verdict: Verdict
+    receipts: tuple[Receipt, ...] = ()
+    stripping: Stripping | None = None
+    timings: tuple[Timing, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """What finds this image again: where it was last sent, else in the local store."""
+        return self.receipts[-1].reference if self.receipts else ""

@@ -1,0 +1,93 @@
+"""Result in, the last lines of a build or its JSON document out."""
+
+from whit.model.result import Result
+from whit.model.verdict import Status, Verdict
+from whit.report.plan import plan_document
+from whit.report.words import count_text, size_text
+
+SCHEMA = "whit/result/v1"
+
+
+def summary_lines(result: Result) -> list[str]:
+    """What the image weighs, what stripping saved, and whether it runs."""
+    image = result.image
+    parts = [
+        f"{size_text(image.file_bytes)} on disk",
+        f"{size_text(image.size)} compressed",
+        count_text(image.file_count, "file"),
+    ]
+    lines = [f"{result.name}: " + ", ".join(parts)]
+    if result.stripping is not None:
+        saved = size_text(result.stripping.saved_bytes)
+        full = size_text(result.stripping.full_bytes)
+        about = "" if result.stripping.is_measured else "about "
+        lines.append(f"stripping saved {about}{saved} of {full}")
+    return [*lines, verdict_line(result.verdict)]
+
+
+def verdict_line(verdict: Verdict) -> str:
+    checks = count_text(len(verdict.checks), "check")
+    if verdict.status is Status.PROVEN:
+        ran = verdict.observed[-1]
+        return f"proven: {checks} passed, and it ran ({' '.join(ran.command)}: {ran.status})"
+    if verdict.status is Status.UNPROVEN:
+        return f"unproven: {checks} passed; --smoke ARGS runs it as well"
+    failed = [check for check in verdict.checks if not check.passed]
+    return "broken: " + "; ".join(f"{check.name}: {check.detail}" for check in failed)
+
+
+def result_document(result: Result) -> dict[str, object]:
+    image = result.image
+    return {
+        "schema": SCHEMA,
+        "name": result.name,
+        "digest": image.manifest_digest,
+        "configDigest": image.config_digest,
+        "platform": str(image.platform),
+        "goVersion": result.go_version,
+        "package": result.binary.package,
+        "sizes": {
+            "disk": image.file_bytes,
+            "compressed": image.size,
+            "files": image.file_count,
+            "binary": result.binary.size,
+            "stripped": result.stripping.saved_bytes if result.stripping else None,
+        },
+        "layers": [
+            {
+                "digest": layer.digest,
+                "diffId": layer.diff_id,
+                "mediaType": layer.media_type,
+                "size": layer.size,
+                "comment": layer.comment,
+                "compressor": layer.compressor,
+            }
+            for layer in image.layers
+        ],
+        "plan": plan_document(result.plan),
+        "verdict": verdict_document(result.verdict),
+        "receipts": [
+            {"destination": r.destination, "reference": r.reference, "digest": r.digest}
+            for r in result.receipts
+        ],
+        "timings": [
+            {"step": t.step, "seconds": round(t.seconds, 4), "cached": t.was_cached}
+            for t in result.timings
+        ],
+    }
+
+
+def verdict_document(verdict: Verdict) -> dict[str, object]:
+    return {
+        "status": verdict.status.value,
+        "checks": [
+            {"name": c.name, "passed": c.passed, "detail": c.detail, "hint": c.hint}
+            for c in verdict.checks
+        ],
+        "observed": [
+            {"command": list(o.command), "status": o.status, "seconds": o.seconds}
+            for o in verdict.observed
+        ],
+        "missing": list(verdict.missing),
+        "unexplained": list(verdict.unexplained),
+    }

@@ -1,0 +1,61 @@
+"""Doors that tests go through: a missing tool fails in CI and is a counted skip elsewhere."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+IN_CI = bool(os.environ.get("CI"))
+
+
+@cache
+def door_is_open(door: str) -> str:
+    """The empty string when the door can be used, else what is missing."""
+    if door == "go":
+        return "" if shutil.which("go") else "no go on PATH"
+    if door == "sandbox":
+        return "" if shutil.which("crun") or shutil.which("runc") else "neither crun nor runc"
+    if door == "skopeo":
+        return "" if shutil.which("skopeo") else "no skopeo"
+    if door == "docker":
+        if not shutil.which("docker"):
+            return "no docker command"
+        answer = subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=30)
+        return "" if answer.returncode == 0 else "no Docker daemon answers"
+    return ""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-releases",
+        action="store_true",
+        help="build the small corpus with every Go release, mode and architecture",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "corpus" not in (config.option.markexpr or ""):
+        chosen = [item for item in items if "corpus" not in item.keywords]
+        config.hook.pytest_deselected(items=[i for i in items if "corpus" in i.keywords])
+        items[:] = chosen
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for door in ("go", "sandbox", "skopeo", "docker"):
+        if door in item.keywords and (missing := door_is_open(door)):
+            if IN_CI:
+                pytest.fail(f"{missing}: in CI a missing tool is a failure", pytrace=False)
+            pytest.skip(missing)
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test touches the user's store; compiled programs are shared through Go's own cache."""
+    place: Path = tmp_path_factory.mktemp("whit")
+    monkeypatch.setenv("WHIT_STORE", str(place / "store"))
+    monkeypatch.setenv("WHIT_CACHE", str(place / "cache"))
+    for name in ("SOURCE_DATE_EPOCH", "WHIT_PLATFORM", "WHIT_GO_VERSION"):
+        monkeypatch.delenv(name, raising=False)
