@@ -1,0 +1,85 @@
+"""`whit init`: a commented whit.toml."""
+
+from pathlib import Path
+
+import click
+
+from whit.cli.console import Console
+from whit.errors import BadSettingsFile
+
+EXAMPLE = """\
+# whit.toml: how whit makes this project's images. Every setting is optional; the values shown are
+# the defaults or examples. Flags go over WHIT_ variables (WHIT_GO_VERSION), those over this file.
+
+# What to build when the command line names nothing.
+# packages = ["./cmd/app"]
+
+# Platform of the image; this host's when left out.
+# platform = "linux/amd64"
+
+# Directories that the program writes to; they exist and are writable in the image.
+# directories = ["/data"]
+
+[go]
+# version = "1.26.8"       # another release than the one on PATH
+# strip = "all"            # all (-s -w), dwarf (-w), none
+# ldflags = ["-X main.version={{.Version}}"]   # Version Commit ShortCommit Branch Tag Date Env.NAME
+# gcflags = []
+# tags = ["netgo"]
+
+[go.env]
+# GOEXPERIMENT = "nojsonv2"
+
+[image]
+# name = "example/app:latest"
+# user = "65532:65532"     # numeric, so that Kubernetes can verify runAsNonRoot
+# ports = ["8080/tcp"]     # found in the program where an address is constant
+# cmd = ["serve"]          # default arguments
+# working-dir = "/"
+# volumes = []
+# stop-signal = "SIGTERM"
+
+[image.env]
+# LOG_LEVEL = "info"
+
+[image.labels]
+# "example.com/team" = "platform"
+
+[image.annotations]
+# "org.opencontainers.image.title" = "app"
+
+[needs]
+# add = ["ca-roots"]       # take this although no rule asks (a code such as N010, or its name)
+# drop = ["N020"]          # leave this out although a rule asks
+# zones = ["Europe/Rome"]  # these time zones only
+# ca-extra = ["corporate-ca.pem"]
+
+[files]
+# "/etc/app/config.yaml" = "deploy/config.yaml"   # path in the image = path from this file
+
+[output]
+# to = ["docker-daemon:"]  # oci:DIR  oci-archive:FILE  docker-archive:FILE  docker-daemon:[NAME]
+# compression = "gzip"     # gzip, zstd, none
+# effort = "fast"          # fast for the edit, best for what is published
+# smoke = "--version"      # run the image once with these arguments before it is published
+"""
+
+
+@click.command("init", epilog="Example: whit init && whit build")
+@click.option("--print", "prints", is_flag=True, help="Print it instead of writing a file.")
+@click.pass_obj
+def command(console: Console, prints: bool) -> None:
+    """Write whit.toml with every setting, explained and commented out."""
+    if prints:
+        console.out(EXAMPLE.rstrip())
+        return
+    path = Path("whit.toml")
+    try:
+        with path.open("x") as file:
+            file.write(EXAMPLE)
+    except FileExistsError as error:
+        raise BadSettingsFile(
+            "whit.toml is already here",
+            hint="`whit init --print` prints the example to compare with",
+        ) from error
+    console.say(f"wrote {path}: every setting is in it, commented out")
