@@ -107,7 +107,126 @@ class BrokenProgram(RequestError):
 # ---- layer ----------------------------------------------------------------------------------
 
 
+class ContentChanged(WorldError):
+    """A file's bytes are no longer those that the plan looked at."""
+
+    code = "L001"
+    temporary = True
+
+
+class ContentUnreadable(RequestError):
+    """A file of the plan that is gone, no regular file, or not readable."""
+
+    code = "L002"
+
+
+class UnwritableNode(RequestError):
+    """A path, link, mode, owner or attribute that no layer can say."""
+
+    code = "L003"
+
+
+class BrokenLayer(RequestError):
+    """A layer whose bytes are no tar, or a truncated or contradictory one."""
+
+    code = "L004"
+
+
+class HostileLayer(RequestError):
+    """A layer that reaches out of its root, or holds what no image should."""
+
+    code = "L005"
+
+
+class LayerTooLarge(RequestError):
+    """A layer beyond the limits: bytes, entries, names or compression ratio."""
+
+    code = "L006"
+
+
+class CannotUnpack(HostError):
+    """The host refused to write an unpacked file."""
+
+    code = "L007"
+
+
 # ---- oci and store --------------------------------------------------------------------------
+
+
+class InvalidImage(RequestError):
+    """A manifest, config or index that contradicts the OCI specification or itself."""
+
+    code = "O001"
+
+
+class NotALayout(RequestError):
+    """A directory that holds no OCI layout where one is needed, or holds something else."""
+
+    code = "O002"
+
+
+class BadTime(RequestError):
+    """A creation time that no image can state."""
+
+    code = "O003"
+
+
+class CannotWriteImage(HostError):
+    """The place an image should be written to refuses it."""
+
+    code = "O004"
+
+
+class StoreUnwritable(HostError):
+    """The store cannot be created or written: read-only, or somebody else's."""
+
+    code = "T001"
+
+
+class StoreFull(HostError):
+    """The disk or the quota under the store is full."""
+
+    code = "T002"
+
+
+class BrokenBlob(WorldError):
+    """A blob whose bytes are not those of its name, or that is missing."""
+
+    code = "T003"
+
+
+class BrokenStore(WorldError):
+    """The store's index cannot be read."""
+
+    code = "T004"
+
+
+class UnknownImage(RequestError):
+    """A name or digest that the store does not hold, or that means several images."""
+
+    code = "T005"
+
+
+# ---- registry and daemon --------------------------------------------------------------------
+
+
+class NoDocker(HostError):
+    """The docker command is not on PATH."""
+
+    code = "R001"
+
+
+class NoDaemon(WorldError):
+    """No Docker daemon answers."""
+
+    code = "R002"
+    temporary = True
+
+
+class DaemonRefused(WorldError):
+    """The Docker daemon did not take the image."""
+
+    code = "R003"
 
 
 # ---- needs and bases ------------------------------------------------------------------------
@@ -117,6 +236,60 @@ class BrokenProgram(RequestError):
 
 
 # ---- sandbox and prove ----------------------------------------------------------------------
+
+
+class NoRuntime(HostError):
+    """Neither crun nor runc can run a container here."""
+
+    code = "S001"
+
+
+class CannotStart(RequestError):
+    """The runtime works, and the image's program could not be started."""
+
+    code = "S002"
+
+
+class RuntimeFailed(HostError):
+    """The runtime could not set the container up."""
+
+    code = "S003"
+
+
+class UnknownUser(RequestError):
+    """A user or group name that the image's passwd and group do not know."""
+
+    code = "S004"
+
+
+class BadRunOption(UsageError):
+    """A port, mount or network that cannot be read."""
+
+    code = "S005"
+
+
+class PortTaken(HostError):
+    """A port to publish that cannot be listened on."""
+
+    code = "S006"
+
+
+class BadRootfs(RequestError):
+    """Layers that do not make a root file system, or a file in it that leads out of it."""
+
+    code = "S007"
+
+
+class BrokenImage(RequestError):
+    """The image was checked and cannot run."""
+
+    code = "V001"
+
+
+class ForeignPlatform(HostError):
+    """A program for another platform, which this host cannot run."""
+
+    code = "V002"
 
 
 # ---- request and whit.toml ------------------------------------------------------------------

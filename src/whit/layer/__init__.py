@@ -1,1 +1,1 @@
-"""Tree in, tar bytes out, and back: deterministic when writing, distrustful when reading."""
+"""Tree in, tar bytes out, and back: written the same on any machine, read as if it were hostile."""
