@@ -1,0 +1,85 @@
+"""Chores that only the root of a user namespace may do: give files away, remove others' (a door).
+
+Without root a file can be given to a subordinate id only from inside a user namespace. A child
+enters one, newuidmap and newgidmap map it as the container will be mapped, and it works off a list.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from whit.errors import BadRootfs
+from whit.sandbox.document import IdMapping
+from whit.sandbox.host import find_program, read_host
+from whit.sandbox.spec import HostFacts, mappings_of
+
+_CHORES = str(Path(__file__).with_name("chores.py"))
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """One path (not followed) and who shall own it inside; `mode` is set again afterwards."""
+
+    path: str
+    uid: int
+    gid: int
+    mode: int | None
+
+
+def give_away(owners: list[Owner], host: HostFacts, wanted: tuple[int, int] = (0, 0)) -> None:
+    """Change owners as seen inside. `wanted` are the run's own ids. Raises BadRootfs."""
+    lines = [msgspec.json.encode(owner) for owner in owners]
+    complaint = _inside(["own"], b"\n".join(lines) + b"\n", host, wanted)
+    if complaint:
+        raise BadRootfs(
+            "files of the image could not be given to their owners",
+            hint="give this user more subordinate ids in /etc/subuid and /etc/subgid",
+            output=complaint,
+        )
+
+
+def remove_as_root_inside(path: Path) -> None:
+    """Remove a tree in which subordinate ids own files. Best effort."""
+    host = read_host()
+    if not host.is_root and not host.has_single_id:
+        _inside(["remove", os.fspath(path)], b"", host, (0, 0))
+
+
+def _inside(words: list[str], work: bytes, host: HostFacts, wanted: tuple[int, int]) -> str:
+    """Run the chores program in a mapped user namespace; return its complaint or ""."""
+    child = subprocess.Popen(
+        [sys.executable, "-I", "-S", _CHORES, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        if child.stdout is None or child.stdout.readline() != b"ready\n":
+            return _ended(child, b"")
+        for tool, own, ranges, id_wanted in (
+            ("newuidmap", host.uid, host.uid_ranges, wanted[0]),
+            ("newgidmap", host.gid, host.gid_ranges, wanted[1]),
+        ):
+            numbers = _numbers(mappings_of(own, ranges, id_wanted))
+            done = subprocess.run(
+                [find_program(tool), str(child.pid), *numbers], capture_output=True, check=False
+            )
+            if done.returncode:
+                return done.stderr.decode("utf-8", "replace")
+        return _ended(child, b"go\n" + work)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def _ended(child: subprocess.Popen[bytes], work: bytes) -> str:
+    _, complaint = child.communicate(work)
+    if child.returncode == 0:
+        return ""
+    return complaint.decode("utf-8", "replace") or "it ended early"
+
+
+def _numbers(mappings: tuple[IdMapping, ...]) -> list[str]:
+    return [str(n) for part in mappings for n in (part.container, part.host, part.size)]

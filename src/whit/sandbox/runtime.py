@@ -1,0 +1,284 @@
+"""A RunRequest and a workspace in, an Outcome out: one container, until nothing is left (a door).
+
+    whit ──── crun run ──── program        in the foreground: crun and runc pass signals on
+      └────── keeper (sh)                  reads a pipe; deletes the container if whit dies
+
+Rule: the container never outlives us. A program's own exit status is an Outcome; a container that
+cannot be made is an error that says how to replay the attempt.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
+
+import msgspec
+
+from whit.errors import CannotStart, RuntimeFailed
+from whit.sandbox.engine import Runtime
+from whit.sandbox.files import host_files
+from whit.sandbox.ports import publish
+from whit.sandbox.spec import HostFacts, Limits, RunRequest, runtime_bytes, runtime_document
+from whit.sandbox.workspace import Workspace
+
+_FORWARDED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+_PATIENCE = 3  # the third SIGINT or SIGTERM kills, as docker's client does
+_GREATEST_LOG_BYTES = 1 << 16
+
+# Two lines come in: the runtime's process id, and "done". A pipe that ends early means that whit
+# is gone: end the runtime first, lest it starts what was just deleted.
+_KEEPER = """trap '' INT TERM HUP QUIT
+directory=$1; shift
+read -r runtime
+read -r word && exit 0
+[ -n "$runtime" ] && kill -9 "$runtime"
+"$@"
+rm -rf -- "$directory"
+"""
+
+
+class Capture(msgspec.Struct, frozen=True):
+    """Keep the program's output (both streams, in order) up to `limit_bytes`; drop the rest.
+
+    `stdin` is a descriptor to read from, or nothing.
+    """
+
+    limit_bytes: int
+    stdin: int = subprocess.DEVNULL
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a run ended. `status` is the program's own, or 128 + n when signal n killed it.
+
+    `output` is empty unless captured; `dropped_bytes` counts what went over the limit.
+    """
+
+    status: int
+    seconds: float
+    output: bytes = b""
+    dropped_bytes: int = 0
+    timed_out: bool = False
+
+
+def run(
+    request: RunRequest,
+    runtime: Runtime,
+    workspace: Workspace,
+    host: HostFacts,
+    capture: Capture | None = None,
+) -> Outcome:
+    """Run it. Without `capture` the program has our own stdin, stdout and stderr.
+
+    Raises CannotStart when the program is at fault (not there, not executable, wrong architecture),
+    RuntimeFailed when the host is, PortTaken for a port that cannot be published.
+    """
+    if not runtime.has_cgroups:
+        host = msgspec.structs.replace(host, has_cgroup_limits=False)
+    _check_limits(request.limits, host)
+    document = runtime_document(request, host, host_files(request, workspace.path))
+    (workspace.path / "config.json").write_bytes(runtime_bytes(document))
+    call = _Call(runtime, workspace)
+    with ExitStack() as ending:
+        ports = ending.enter_context(publish(request, host))
+        started = time.monotonic()
+        process = call.start(request, capture)
+        ending.callback(call.end)
+        ending.enter_context(_forwarding(process, call))
+        timer = threading.Timer(request.limits.seconds, call.time_out)
+        if request.limits.seconds:
+            timer.start()
+            ending.callback(timer.cancel)
+        ports.connect(process, workspace)
+        output, dropped = _read(process, capture)
+        status = process.wait()
+        seconds = time.monotonic() - started
+    status = 128 - status if status < 0 else status
+    if status and not call.timed_out:
+        call.raise_complaint(request)
+    return Outcome(status, seconds, output, dropped, call.timed_out)
+
+
+class _Call:
+    """One call of the runtime and what must be undone after it."""
+
+    def __init__(self, runtime: Runtime, workspace: Workspace) -> None:
+        self.runtime, self.workspace = runtime, workspace
+        self.state = str(workspace.state)
+        self.log = workspace.path / "runtime.log"
+        self.timed_out = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    def start(self, request: RunRequest, capture: Capture | None) -> subprocess.Popen[bytes]:
+        delete = self.runtime.command(self.state, "delete", "--force", self.workspace.name)
+        self._keeper = subprocess.Popen(
+            ["/bin/sh", "-c", _KEEPER, "whit-keeper", str(self.workspace.path), *delete],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._process = subprocess.Popen(
+            self.arguments("--log", str(self.log), "--log-format", "json"),
+            stdin=capture.stdin if capture else None,
+            stdout=subprocess.PIPE if capture else None,
+            stderr=subprocess.STDOUT if capture else None,
+            # A terminal's keys signal its whole foreground group: with a group of its own the
+            # runtime hears them once, from us. With a pty of its own it must read the terminal.
+            process_group=None if request.terminal else 0,
+        )
+        self._tell_keeper(f"{self._process.pid}\n")
+        return self._process
+
+    def arguments(self, *options: str) -> list[str]:
+        plain = self.runtime.command(self.state)
+        words = ["run", "--bundle", str(self.workspace.path)]
+        words += ["--pid-file", str(self.workspace.path / "pid"), self.workspace.name]
+        return [*plain, *options, *words]
+
+    def kill(self) -> None:
+        """Kill the container; a runtime that made none yet is killed itself."""
+        deleted = self.delete()
+        if self._process and not deleted:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    def time_out(self) -> None:
+        self.timed_out = True
+        self.kill()
+
+    def delete(self) -> bool:
+        command = self.runtime.command(self.state, "delete", "--force", self.workspace.name)
+        was_there = (self.workspace.state / self.workspace.name).exists()
+        subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=30
+        )
+        return was_there
+
+    def end(self) -> None:
+        """Whatever happened: no process, no container, no keeper."""
+        process = self._process
+        if process and process.poll() is None:
+            self.kill()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            process.kill()
+            process.wait()
+        if (self.workspace.state / self.workspace.name).exists():
+            self.delete()
+        if process and process.stdout:
+            process.stdout.close()
+        self._tell_keeper("done\n")
+        if self._keeper and self._keeper.stdin:
+            with suppress(OSError):
+                self._keeper.stdin.close()
+            self._keeper.wait()
+
+    def _tell_keeper(self, line: str) -> None:
+        if self._keeper and self._keeper.stdin:
+            with suppress(OSError):
+                self._keeper.stdin.write(line.encode())
+                self._keeper.stdin.flush()
+
+    def raise_complaint(self, request: RunRequest) -> None:
+        """Raise what the runtime logged as an error, if it did."""
+        complaint = _complaint_in(self._read_log())
+        if not complaint:
+            return
+        import shlex  # noqa: PLC0415
+
+        self.workspace.keep()
+        replay = shlex.join(self.arguments())
+        if is_the_program(complaint):
+            raise CannotStart(
+                f"{request.args[0]} could not be started in the container",
+                hint=f"look at it with `whit plan`; for an hour this replays it: {replay}",
+                output=complaint,
+            )
+        raise RuntimeFailed(
+            f"{self.runtime.name} could not make the container",
+            hint=f"`whit doctor` examines this host; for an hour this replays it: {replay}",
+            output=complaint,
+        )
+
+    def _read_log(self) -> bytes:
+        try:
+            with self.log.open("rb") as file:
+                return file.read(_GREATEST_LOG_BYTES)
+        except OSError:
+            return b""
+
+
+def is_the_program(complaint: str) -> bool:
+    """Whether a runtime's words blame the program rather than the host."""
+    words = complaint.lower()
+    marks = ("exec: ", "exec format error", "executable file", "open executable", "exec container")
+    return any(mark in words for mark in marks)
+
+
+def _complaint_in(log: bytes) -> str:
+    """The messages of level error in a log of JSON lines; anything else is passed over."""
+    found = []
+    for line in log.splitlines():
+        with suppress(msgspec.DecodeError):
+            entry = msgspec.json.decode(line, type=dict[str, str])
+            if entry.get("level") in ("error", "fatal") and entry.get("msg"):
+                found.append(entry["msg"])
+    return "\n".join(found)
+
+
+def _check_limits(limits: Limits, host: HostFacts) -> None:
+    if (limits.memory_bytes or limits.pids) and not host.has_cgroup_limits:
+        raise RuntimeFailed(
+            "memory and process limits need cgroups, which whit cannot use here",
+            hint="run without limits, or as root on a host with cgroup v2; see `whit doctor`",
+        )
+
+
+def _read(process: subprocess.Popen[bytes], capture: Capture | None) -> tuple[bytes, int]:
+    """Everything the program says, in bounded memory."""
+    if not capture or not process.stdout:
+        return b"", 0
+    kept, dropped = bytearray(), 0
+    descriptor = process.stdout.fileno()
+    while chunk := os.read(descriptor, 1 << 16):
+        room = capture.limit_bytes - len(kept)
+        kept += chunk[: max(room, 0)]
+        dropped += max(len(chunk) - max(room, 0), 0)
+    return bytes(kept), dropped
+
+
+@contextmanager
+def _forwarding(process: subprocess.Popen[bytes], call: _Call) -> Iterator[None]:
+    """Pass signals on while the program runs; only a main thread may, elsewhere nothing changes."""
+    heard: list[int] = []
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
+        hard = [n for n in heard if n in (signal.SIGINT, signal.SIGTERM)]
+        if len(hard) >= _PATIENCE:
+            call.kill()
+        else:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, forward) for number in _FORWARDED}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
