@@ -88,7 +88,7 @@ def compressor_name(compression: Compression, tar_bytes: int) -> str:
 
 
 def make_compressor(
-    compression: Compression, tar_bytes: int, sink: Callable[[bytes], None]
+    compression: Compression, tar_bytes: int, sink: Callable[[bytes | bytearray], None]
 ) -> Compressor:
     """A compressor for a tar of exactly `tar_bytes` that hands its output to `sink`."""
     name = compressor_name(compression, tar_bytes)
@@ -101,7 +101,9 @@ def make_compressor(
 
 
 class _Plain:
-    def __init__(self, name: str, setting: Setting, sink: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, name: str, setting: Setting, sink: Callable[[bytes | bytearray], None]
+    ) -> None:
         self.name, self.block_bytes, self._sink = name, setting.block_bytes, sink
 
     def write(self, block: bytearray) -> None:
@@ -116,19 +118,19 @@ class _Gzip:
     """One gzip member a block, several blocks at once."""
 
     def __init__(
-        self, name: str, setting: Setting, tar_bytes: int, sink: Callable[[bytes], None]
+        self, name: str, setting: Setting, tar_bytes: int, sink: Callable[[bytes | bytearray], None]
     ) -> None:
         import deflate  # noqa: PLC0415
 
         self.name, self.block_bytes, self._sink = name, setting.block_bytes, sink
         level = setting.level
 
-        def member(block: bytearray) -> bytes:
-            made: bytes = deflate.gzip_compress(block, level)
+        def member(block: bytearray) -> bytearray:
+            made: bytearray = deflate.gzip_compress(block, level)
             return made
 
         blocks = -(-tar_bytes // setting.block_bytes)
-        self._jobs: Ordered[bytearray, bytes] = Ordered(member, max(1, min(workers(), blocks)))
+        self._jobs: Ordered[bytearray, bytearray] = Ordered(member, max(1, min(workers(), blocks)))
 
     def write(self, block: bytearray) -> None:
         self._jobs.give(block)
@@ -148,7 +150,7 @@ class _Zstandard:
     """One frame with its content size and checksum."""
 
     def __init__(
-        self, name: str, setting: Setting, tar_bytes: int, sink: Callable[[bytes], None]
+        self, name: str, setting: Setting, tar_bytes: int, sink: Callable[[bytes | bytearray], None]
     ) -> None:
         import zstandard  # noqa: PLC0415
 

@@ -8,8 +8,9 @@ import hashlib
 import io
 import os
 import stat
+from collections.abc import Callable
 
-from whit.errors import ContentChanged, ContentUnreadable
+from whit.errors import ContentChanged, ContentUnreadable, WhitError
 from whit.model.tree import Bytes, Content, Stored
 
 
@@ -21,24 +22,41 @@ def open_content(content: Content) -> io.BufferedIOBase:
     """
     if isinstance(content, Bytes):
         return io.BytesIO(content.data)
-    return _StoredStream(content)
+    return CheckedStream(content, _unreadable, _changed)
 
 
-class _StoredStream(io.BufferedIOBase):
-    """Reads one slice of a file, hashing on the way; the last read compares."""
+def _unreadable(path: str, why: str) -> WhitError:
+    return ContentUnreadable(
+        f"cannot read {path}: {why}",
+        hint="the file was there when the plan was made; build again",
+    )
 
-    def __init__(self, content: Stored) -> None:
-        self._content = content
+
+def _changed(path: str, how: str) -> WhitError:
+    return ContentChanged(
+        f"{path} changed while the image was made: {how}",
+        hint="build again once nothing writes to it",
+    )
+
+
+# What a failure is depends on whose file it is: (path, why) -> the error to raise.
+Blame = Callable[[str, str], WhitError]
+
+
+class CheckedStream(io.BufferedIOBase):
+    """One slice of a file, hashed on the way. The read that reaches the end compares digests, so
+    that whoever reads all bytes without an error has the right ones.
+    """
+
+    def __init__(self, content: Stored, unreadable: Blame, changed: Blame) -> None:
+        self._content, self._unreadable, self._changed = content, unreadable, changed
         self._left = content.size
         self._hash = hashlib.sha256()
         try:
             # O_NONBLOCK: opening a FIFO must not wait for a writer; regular files ignore it.
             descriptor = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (OSError, ValueError) as error:
-            raise ContentUnreadable(
-                f"cannot read {content.path}: {getattr(error, 'strerror', error)}",
-                hint="the file was there when the plan was made; build again",
-            ) from None
+            raise unreadable(content.path, getattr(error, "strerror", None) or str(error)) from None
         self._file = os.fdopen(descriptor, "rb", buffering=0)
         try:
             self._check_file()
@@ -49,12 +67,11 @@ class _StoredStream(io.BufferedIOBase):
     def _check_file(self) -> None:
         content, found = self._content, os.fstat(self._file.fileno())
         if not stat.S_ISREG(found.st_mode):
-            raise ContentUnreadable(
-                f"{content.path} is no regular file", hint="only regular files have content"
-            )
+            raise self._unreadable(content.path, "it is no regular file")
         end = content.offset + content.size
         if found.st_size < end or (content.offset == 0 and found.st_size != end):
-            raise self._changed(f"it has {found.st_size} bytes where {end} were expected")
+            how = f"it has {found.st_size} bytes where {end} were expected"
+            raise self._changed(content.path, how)
         if content.offset:
             self._file.seek(content.offset)
         if not content.size:
@@ -70,11 +87,9 @@ class _StoredStream(io.BufferedIOBase):
             try:
                 count = self._file.readinto(wanted) or 0
             except OSError as error:
-                raise ContentUnreadable(
-                    f"cannot read {self._content.path}: {error.strerror}"
-                ) from error
+                raise self._unreadable(self._content.path, error.strerror or "") from error
             if not count:
-                raise self._changed("it became shorter")
+                raise self._changed(self._content.path, "it became shorter")
             self._hash.update(wanted[:count])
         self._left -= count
         if not self._left:
@@ -84,9 +99,9 @@ class _StoredStream(io.BufferedIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         wanted = self._left if size is None or size < 0 else min(size, self._left)
         buffer = bytearray(wanted)
-        filled = 0
-        while filled < wanted:
-            with memoryview(buffer) as view:
+        with memoryview(buffer) as view:
+            filled = 0
+            while filled < wanted:
                 filled += self.readinto(view[filled:])
         return bytes(buffer)
 
@@ -100,10 +115,4 @@ class _StoredStream(io.BufferedIOBase):
 
     def _finish(self) -> None:
         if "sha256:" + self._hash.hexdigest() != self._content.digest:
-            raise self._changed("its bytes are not those that were looked at")
-
-    def _changed(self, how: str) -> ContentChanged:
-        return ContentChanged(
-            f"{self._content.path} changed while the image was made: {how}",
-            hint="build again once nothing writes to it",
-        )
+            raise self._changed(self._content.path, "its bytes are not those that were looked at")

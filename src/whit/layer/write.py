@@ -134,7 +134,7 @@ class _Stream:
             self.compressor.write(self._block)
             self._start()
 
-    def _sink(self, made: bytes) -> None:
+    def _sink(self, made: bytes | bytearray) -> None:
         self.blob_hash.update(made)
         self.blob_bytes += len(made)
         self._out.write(made)

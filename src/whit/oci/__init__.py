@@ -1,1 +1,1 @@
-"""Layers and config in, Image out: canonical documents, and their form on disk."""
+"""Layers and a config in, an Image out: canonical documents, checked, laid out on disk."""

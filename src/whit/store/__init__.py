@@ -1,1 +1,1 @@
-"""Content-addressed blobs on disk, shared by many processes."""
+"""Bytes in, digests out: blobs and images that stay, and the steps that need no doing again."""

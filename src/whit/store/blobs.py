@@ -1,0 +1,220 @@
+"""Trees, bytes and images in, digests out; and back, every byte checked. Rooms see `Store` only.
+
+What a name in blobs/ says is true: a blob is renamed there when it is complete, and whoever reads
+it compares its digest. index.json points at images; what it does not reach, prune removes.
+"""
+
+import fcntl
+import os
+from contextlib import suppress
+from typing import BinaryIO, Self, cast
+
+import msgspec
+
+from whit.errors import BrokenBlob, BrokenStore, InvalidImage, StoreUnwritable, WhitError
+from whit.layer.content import CheckedStream
+from whit.layer.write import layer_inputs, write_layer
+from whit.model.image import Compression, Image, Layer
+from whit.model.names import Digest, digest_of
+from whit.model.tree import Stored, Tree
+from whit.oci.documents import Descriptor, Index
+from whit.oci.layout import (
+    blob_path,
+    check_marker,
+    read_image,
+    read_index,
+    with_image,
+    write_index,
+)
+from whit.store.files import DIRECTORIES, OWN_NAMES, locked, partial_file, sweep, writing
+from whit.store.steps import Steps, key_of
+
+_CHUNK_BYTES = 1 << 20
+# Images that lost their name stay reachable by digest, as many as a day of edits makes.
+MAX_UNNAMED = 50
+
+
+class Store:
+    """A store at a directory. Make one with `Store.open`; several processes may use it at once."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.steps = Steps(directory)
+        self._in_use = -1
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """Open the store at `path`, made where there is none.
+
+        Errors: StoreUnwritable when it cannot be made or the directory is something else.
+        """
+        directory = os.path.abspath(path)
+        with writing(directory):
+            if not os.path.exists(f"{directory}/oci-layout"):
+                os.makedirs(directory, exist_ok=True)
+                if foreign := set(os.listdir(directory)) - OWN_NAMES:
+                    raise StoreUnwritable(
+                        f"{directory} is no store: it holds {min(foreign)}",
+                        hint="WHIT_STORE names a directory of its own, new or empty",
+                    )
+                for name in DIRECTORIES:
+                    os.makedirs(f"{directory}/{name}", exist_ok=True)
+            check_marker(directory)
+        return cls(directory)
+
+    # ---- blobs ------------------------------------------------------------------------------
+
+    def write_layer(self, tree: Tree, compression: Compression, comment: str = "") -> Layer:
+        """Write `tree` as a layer, unless an earlier build did and the blob is still right."""
+        key = key_of("layer", *layer_inputs(tree, compression))
+        known = self._known_layer(key)
+        if known is not None and self.is_intact(known.digest, known.size):
+            return msgspec.structs.replace(known, comment=comment)
+        self._use()
+        with writing(self.directory), partial_file(self.directory) as (file, partial):
+            layer = write_layer(tree, compression, file, comment)
+            os.rename(partial, blob_path(self.directory, layer.digest))
+        value = msgspec.json.encode(layer)
+        self.steps.put(key, value)
+        self.steps.put(key_of("layer facts", layer.digest), value)
+        return layer
+
+    def put(self, data: bytes) -> Digest:
+        """Keep `data` under its digest."""
+        digest = digest_of(data)
+        path = blob_path(self.directory, digest)
+        with suppress(OSError), open(path, "rb") as file:
+            if file.read(len(data) + 1) == data:
+                return digest
+        self._use()
+        with writing(self.directory), partial_file(self.directory) as (file, partial):
+            if file.write(data) != len(data):
+                raise OSError(28, "No space left on device")
+            os.rename(partial, path)
+        return digest
+
+    def has(self, digest: Digest) -> bool:
+        """Whether a blob lies under `digest`; `is_intact` reads it."""
+        return os.path.isfile(blob_path(self.directory, digest))
+
+    def is_intact(self, digest: Digest, size: int) -> bool:
+        """Whether the blob is there with the right bytes (1.8 GB/s)."""
+        if not self.has(digest):
+            return False
+        buffer = bytearray(_CHUNK_BYTES)
+        try:
+            with self.open_blob(digest, size) as stream:
+                while stream.readinto(buffer):  # type: ignore[attr-defined]
+                    pass
+        except BrokenBlob:
+            return False
+        return True
+
+    def open_blob(
+        self, digest: Digest, size: int | None = None, *, verify: bool = True
+    ) -> BinaryIO:
+        """A stream of a blob's bytes; it fails at the end when they are not the digest's.
+
+        Errors: BrokenBlob.
+        """
+        path = blob_path(self.directory, digest)
+        try:
+            if not verify:
+                return open(path, "rb")
+            found = os.stat(path).st_size if size is None else size
+        except OSError as error:
+            raise self._broken(digest, error.strerror or "") from None
+
+        def blame(_path: str, why: str) -> WhitError:
+            return self._broken(digest, why)
+
+        return cast("BinaryIO", CheckedStream(Stored(path, found, digest), blame, blame))
+
+    def _broken(self, digest: str, why: str) -> BrokenBlob:
+        return BrokenBlob(
+            f"the store's blob {digest} is damaged: {why}",
+            hint=f"remove {blob_path(self.directory, digest)} and build again",
+        )
+
+    def _known_layer(self, key: str) -> Layer | None:
+        value = self.steps.get(key)
+        if value is None:
+            return None
+        try:
+            return msgspec.json.decode(value, type=Layer)
+        except msgspec.DecodeError:
+            return None
+
+    # ---- images -----------------------------------------------------------------------------
+
+    def add_image(self, image: Image, names: tuple[str, ...] = ()) -> None:
+        """Keep `image`, whose layers the store already holds, under `names`.
+
+        A name that another image had moves. Errors: BrokenBlob when a layer is missing.
+        """
+        for layer in image.layers:
+            if not self.has(layer.digest):
+                raise self._broken(layer.digest, "it is missing")
+        self._use()
+        self.put(image.config)
+        self.put(image.manifest)
+        with writing(self.directory):
+            # Listings show when an image was last made; its own bytes must not know.
+            os.utime(blob_path(self.directory, image.manifest_digest))
+            with locked(f"{self.directory}/locks/index"):
+                before = self.index()
+                after = _bounded(with_image(before, image, names))
+                if after != before:
+                    write_index(self.directory, after)
+
+    def index(self) -> Index:
+        """What index.json says. Errors: BrokenStore."""
+        path = f"{self.directory}/index.json"
+        try:
+            return read_index(self.directory)
+        except (InvalidImage, OSError) as error:
+            raise BrokenStore(
+                f"the store's {path} cannot be read: {error}",
+                hint=f"remove {path}: the names are lost, the next build makes them again",
+            ) from None
+
+    def image(self, digest: Digest) -> Image:
+        """The image whose manifest has `digest`. Errors: BrokenBlob, InvalidImage."""
+        try:
+            return read_image(self.directory, digest, self._layer)
+        except OSError as error:
+            raise self._broken(
+                str(error.filename).rpartition("/")[2], error.strerror or ""
+            ) from None
+
+    def _layer(self, descriptor: Descriptor, diff_id: Digest) -> Layer:
+        from whit.oci.read import bare_layer  # noqa: PLC0415
+
+        known = self._known_layer(key_of("layer facts", descriptor.digest))
+        return known if known is not None else bare_layer(descriptor, diff_id)
+
+    # ---- upkeep -----------------------------------------------------------------------------
+
+    def _use(self) -> None:
+        """Say that this process writes, so that nobody prunes what it has not named yet."""
+        if self._in_use >= 0:
+            return
+        with writing(self.directory):
+            for name in DIRECTORIES:
+                os.makedirs(f"{self.directory}/{name}", exist_ok=True)
+            path = f"{self.directory}/locks/use"
+            self._in_use = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fcntl.flock(self._in_use, fcntl.LOCK_SH)
+            sweep(self.directory)
+
+    def close(self) -> None:
+        if self._in_use >= 0:
+            os.close(self._in_use)
+            self._in_use = -1
+
+
+def _bounded(index: Index) -> Index:
+    unnamed = [entry for entry in index.manifests if not entry.annotations]
+    dropped = set(map(id, unnamed[: max(0, len(unnamed) - MAX_UNNAMED)]))
+    kept = tuple(entry for entry in index.manifests if id(entry) not in dropped)
+    return msgspec.structs.replace(index, manifests=kept)
