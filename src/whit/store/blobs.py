@@ -21,12 +21,14 @@ from whit.oci.documents import Descriptor, Index
 from whit.oci.layout import (
     blob_path,
     check_marker,
+    name_of,
     read_image,
     read_index,
     with_image,
     write_index,
 )
 from whit.store.files import DIRECTORIES, OWN_NAMES, locked, partial_file, sweep, writing
+from whit.store.listing import Listed, Problem, entry_named, listed
 from whit.store.steps import Steps, key_of
 
 _CHUNK_BYTES = 1 << 20
@@ -188,10 +190,57 @@ class Store:
             ) from None
 
     def _layer(self, descriptor: Descriptor, diff_id: Digest) -> Layer:
-        from whit.oci.read import bare_layer  # noqa: PLC0415
+        """A layer as it was written; one that another tool put here is read once to weigh it."""
+        key = key_of("layer facts", descriptor.digest)
+        known = self._known_layer(key)
+        if known is None:
+            from whit.layer.read import survey_layer  # noqa: PLC0415
 
-        known = self._known_layer(key_of("layer facts", descriptor.digest))
-        return known if known is not None else bare_layer(descriptor, diff_id)
+            with self.open_blob(Digest(descriptor.digest), descriptor.size) as stream:
+                survey = survey_layer(stream)
+            known = Layer(
+                media_type=descriptor.media_type,
+                digest=survey.digest,
+                size=survey.size,
+                diff_id=survey.diff_id,
+                tar_bytes=survey.tar_bytes,
+                file_bytes=survey.file_bytes,
+                file_count=survey.file_count,
+                compressor="",
+            )
+            self.steps.put(key, msgspec.json.encode(known))
+        if known.diff_id != diff_id:
+            raise InvalidImage(f"layer {known.digest} has not the diff_id {diff_id}")
+        return known
+
+    def find(self, name: str) -> Image:
+        """The image that `name` means: a name (`:latest` may be left out), a digest, or the first
+        four or more digits of one.
+
+        Errors: UnknownImage, also when several images fit; BrokenBlob, BrokenStore.
+        """
+        return self.image(entry_named(self.index(), name, self.directory))
+
+    def images(self) -> tuple[Listed, ...]:
+        """All images by name. Errors: BrokenStore."""
+        return listed(self.directory, self.index())
+
+    def remove(self, name: str) -> Digest:
+        """Take a name away, or an image with all its names when `name` is a digest; its bytes go
+        with the next prune. Errors: UnknownImage, BrokenStore, StoreUnwritable.
+        """
+        self._use()
+        with writing(self.directory), locked(f"{self.directory}/locks/index"):
+            index = self.index()
+            digest = entry_named(index, name, self.directory)
+            names = {name, f"{name}:latest"} & {name_of(entry) for entry in index.manifests}
+            kept = tuple(
+                entry
+                for entry in index.manifests
+                if entry.digest != digest or (names and name_of(entry) not in names)
+            )
+            write_index(self.directory, msgspec.structs.replace(index, manifests=kept))
+        return digest
 
     # ---- upkeep -----------------------------------------------------------------------------
 
@@ -211,6 +260,23 @@ class Store:
         if self._in_use >= 0:
             os.close(self._in_use)
             self._in_use = -1
+
+    def prune(self, *, keep_unnamed: bool = False) -> int:
+        """Remove what no image needs, and images without a name unless told to keep them; how
+        many bytes that freed. While other builds use the store, what is younger than an hour
+        stays, since they may be about to name it. Errors: BrokenStore, StoreUnwritable.
+        """
+        from whit.store.upkeep import prune  # noqa: PLC0415
+
+        self._use()
+        with writing(self.directory), locked(f"{self.directory}/locks/index"):
+            return prune(self, self._in_use, keep_unnamed=keep_unnamed)
+
+    def check(self) -> tuple[Problem, ...]:
+        """Read everything, and say what is broken; empty when nothing is."""
+        from whit.store.upkeep import check  # noqa: PLC0415
+
+        return check(self)
 
 
 def _bounded(index: Index) -> Index:
