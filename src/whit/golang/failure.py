@@ -1,0 +1,191 @@
+"""Go's own words and exit status in, the error that says what to do out.
+
+Go's text always stays whole in `output`; what is recognised here decides the class, the message
+and the hint. The phrases are those of Go 1.16 to 1.27.
+"""
+
+import re
+
+from whit.errors import (
+    BuildSpaceFull,
+    CompileFailed,
+    GoStopped,
+    GoTooOld,
+    ModulesIncomplete,
+    ModulesUnreachable,
+    NoProgram,
+    NoSuchTarget,
+    NoSuchVersion,
+    NotInstallable,
+    WhitError,
+)
+from whit.golang.process import Outcome
+from whit.model.program import Recipe
+
+_DISK = ("no space left on device", "disk quota exceeded")
+_NETWORK = (
+    "dial tcp", "i/o timeout", "no such host", "connection refused", "connection reset",
+    "TLS handshake timeout", "tls: ", "x509: ", "proxyconnect", "network is unreachable",
+    "502 Bad Gateway", "503 Service Unavailable", "504 Gateway", "429 Too Many Requests",
+    "500 Internal Server Error", "Client.Timeout", "unexpected EOF", "server misbehaving",
+    "Could not resolve host", "stream error",
+)  # fmt: skip
+_NO_VERSION = (
+    "unknown revision", "no matching versions for query", "invalid version:", "404 Not Found",
+    "410 Gone", "malformed module path", "does not contain package", "cannot find module",
+    "disallowed version string", "unrecognized import path", "not found: module",
+    "can't query version", "repository not found", "could not read Username",
+)  # fmt: skip
+_INCOMPLETE = (
+    "no required module provides package", "missing go.sum entry", "updates to go.mod needed",
+    "inconsistent vendoring", "cannot find package", "is not in std", "is not in GOROOT",
+    "cannot find module providing package", "checksum mismatch",
+    "module lookup disabled by", "is explicitly required in go.mod, but not",
+)  # fmt: skip
+_NO_PROGRAM = (
+    "no Go files in", "go.mod file not found", "no main packages to build", "matched no packages",
+    "cannot find main module", "directory not found", "no packages to build", "no such file or dir",
+    "contains package",
+)  # fmt: skip
+_TOO_OLD = re.compile(r"requires go >= ?(\S+) \(running go ([^;)]+)")
+_SPOT = re.compile(r"^(\S+\.(?:go|s|c|h)):(\d+)(?::(\d+))?: ", re.MULTILINE)
+
+
+def release_asked(errors: str) -> str:
+    """The release that Go says it would need, "" when that is not the trouble."""
+    match = _TOO_OLD.search(errors)
+    return match[1].rstrip(",;)") if match else ""
+
+
+def is_vcs_failure(errors: str) -> bool:
+    return "error obtaining VCS status" in errors
+
+
+def failure_of(outcome: Outcome, recipe: Recipe) -> WhitError:
+    """The error for a `go build` or `go install` that failed."""
+    text = outcome.errors or outcome.output
+    found = _host_trouble(outcome, text)
+    if found is not None:
+        return found
+    # Compiler diagnostics begin "# package" or "file.go:1:2:"; they may quote any other phrase.
+    if text.startswith("# ") or (_SPOT.match(text) and not _mentions(text, _INCOMPLETE)):
+        return _compiler_trouble(text)
+    return (
+        _module_trouble(text, recipe) or _program_trouble(text, recipe) or _compiler_trouble(text)
+    )
+
+
+def _host_trouble(outcome: Outcome, text: str) -> WhitError | None:
+    if outcome.status < 0 or "signal: killed" in text:
+        return GoStopped(
+            "Go was killed while it compiled",
+            hint="mostly this is memory running out: build again with GOFLAGS=-p=1, "
+            "or give the machine or its cgroup more memory",
+            output=text or None,
+        )
+    if _mentions(text, _DISK):
+        return BuildSpaceFull(
+            "the disk is full, and Go could not finish",
+            hint="free space under GOCACHE (`go clean -cache`), TMPDIR or whit's cache",
+            output=text,
+        )
+    return None
+
+
+def _compiler_trouble(text: str) -> WhitError:
+    spots = len(_SPOT.findall(text))
+    what = (
+        f"the program does not compile: {spots} error{'s' * (spots != 1)}"
+        if spots
+        else "Go could not build the program"
+    )  # noqa: E501
+    return CompileFailed(what, hint="Go's own words stand above", output=text)
+
+
+def _module_trouble(text: str, recipe: Recipe) -> WhitError | None:
+    source = recipe.source
+    asked = release_asked(text)
+    if asked:
+        running = _TOO_OLD.search(text)
+        have = running[2] if running else "this one"
+        return GoTooOld(
+            f"the program asks for Go {asked}; this is Go {have}",
+            hint=f"build with --go {asked}" if recipe.go else "let whit fetch it: drop --offline",
+            output=text,
+        )
+    if "replace directives" in text or "exclude directives" in text:
+        return NotInstallable(
+            f"{source.packages[0]}@{source.version} cannot be built from outside: "
+            "its go.mod holds replace or exclude directives",
+            hint="clone its repository and build the directory",
+            output=text,
+        )
+    # A 404 for one path beside a refused connection for another is the network's fault.
+    if _mentions(text, _NETWORK) and not _mentions(text, ("404 Not Found", "410 Gone")):
+        return ModulesUnreachable(
+            "modules could not be fetched: the proxy or the repository did not answer",
+            hint="try again; check the network, GOPROXY and HTTPS_PROXY",
+            output=text,
+        )
+    if source.version and _mentions(text, _NO_VERSION):
+        return NoSuchVersion(
+            f"there is no {source.packages[0]} at version {source.version}",
+            hint="check the path and the version; @latest takes the newest release",
+            output=text,
+        )
+    if recipe.offline and _mentions(text, ("module lookup disabled by GOPROXY=off",)):
+        return ModulesIncomplete(
+            "a module is not in the module cache, and --offline forbids fetching it",
+            hint="build once without --offline, or run `go mod download` before",
+            output=text,
+        )
+    if _mentions(text, _INCOMPLETE):
+        return ModulesIncomplete(
+            "go.mod, go.sum or vendor does not list what the program imports",
+            hint="run `go mod tidy` (and `go mod vendor` where there is a vendor directory)",
+            output=text,
+        )
+    if _mentions(text, _NO_VERSION):
+        return NoSuchVersion(
+            "a module that go.mod asks for does not exist at that version",
+            hint="check the path and the version, and GOPRIVATE for private repositories",
+            output=text,
+        )
+    return None
+
+
+def _program_trouble(text: str, recipe: Recipe) -> WhitError | None:
+    where = " ".join(recipe.source.packages)
+    if "unsupported GOOS/GOARCH pair" in text:
+        return NoSuchTarget(
+            f"this Go release cannot compile for {recipe.platform}",
+            hint="`go tool dist list` shows what it can",
+            output=text,
+        )
+    if "build constraints exclude all Go files" in text:
+        return NoProgram(
+            f"every Go file of a package is excluded for {recipe.platform} by its constraints",
+            hint="check the //go:build lines and file names, and --tags",
+            output=text,
+        )
+    if "is not a main package" in text:
+        return NoProgram(
+            f"{where} is a library: it has no main", hint="name a main package", output=text
+        )
+    if "go.mod file not found" in text or "cannot find main module" in text:
+        return NoProgram(
+            f"{recipe.source.directory} is in no Go module: there is no go.mod in it or above it",
+            hint="name the directory of a Go module, or make one with `go mod init`",
+            output=text,
+        )
+    if _mentions(text, _NO_PROGRAM):
+        return NoProgram(
+            f"there is no program in {where} ({recipe.source.directory})",
+            hint="name a directory whose Go files say `package main`",
+            output=text,
+        )
+    return None
+
+
+def _mentions(text: str, phrases: tuple[str, ...]) -> bool:
+    return any(phrase in text for phrase in phrases)

@@ -1,0 +1,160 @@
+"""A recipe in, the place where Go leaves its programs out: the same place each time.
+
+<cache>/out/<key>/
+    lock          held while Go writes, by Go too
+    begun         touched before each build: what is older was not made by this one
+    bin/          where Go writes; kept, because the linker leaves an unchanged program alone
+                  only where it finds the last one
+    kept/<digest>/<name>   a hard link to each program, which no later build replaces
+"""
+
+import errno
+import fcntl
+import mmap
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from time import time
+
+import msgspec
+
+from whit.errors import BuildSpaceFull, CacheUnwritable, GoStopped, WhitError
+from whit.model.names import Digest, digest_of
+from whit.model.program import Recipe
+
+# How long a program stays after a later build replaced it; long enough for whoever reads it.
+KEEP_SECONDS = 3600
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A program that a build left: where its bytes stay, under which name and digest."""
+
+    path: str
+    name: str
+    digest: Digest
+    size_bytes: int
+
+
+class OutputPlace:
+    """The place of one recipe, locked until `close`."""
+
+    __slots__ = ("_begun_nanoseconds", "lock", "root")
+
+    def __init__(self, recipe: Recipe, cache: str) -> None:
+        """Raises CacheUnwritable, BuildSpaceFull. Waits while another build has the lock."""
+        same = msgspec.structs.replace(recipe, offline=False)
+        self.root = os.path.join(
+            cache, "out", sha256(msgspec.msgpack.encode(same)).hexdigest()[:32]
+        )
+        self.lock = -1
+        try:
+            os.makedirs(self.bin, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            self.lock = os.open(os.path.join(self.root, "lock"), flags, 0o644)
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
+            self._begin()
+        except OSError as error:
+            self.close()
+            raise cache_trouble(error, cache) from error
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def bin(self) -> str:
+        return os.path.join(self.root, "bin")
+
+    def collect(self) -> tuple[Made, ...]:
+        """The programs that Go made or confirmed since `begun`, by name."""
+        made = []
+        try:
+            for entry in sorted(self._executables(self.bin), key=lambda entry: entry.name):
+                status = entry.stat(follow_symlinks=False)
+                # Go sets the time of a program that it finds up to date to now.
+                if status.st_mtime_ns >= self._begun_nanoseconds:
+                    made.append(self._keep(entry.path, entry.name))
+                else:
+                    os.unlink(entry.path)
+            self._forget({program.digest for program in made})
+        except OSError as error:
+            raise cache_trouble(error, self.root) from error
+        return tuple(made)
+
+    def close(self) -> None:
+        if self.lock >= 0:
+            os.close(self.lock)
+            self.lock = -1
+
+    def _begin(self) -> None:
+        path = os.path.join(self.root, "begun")
+        # Its time comes from the file system's own clock, which is the one that Go's files get.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        os.utime(path)
+        self._begun_nanoseconds = os.stat(path).st_mtime_ns
+
+    def _executables(self, directory: str) -> list["os.DirEntry[str]"]:
+        found = []
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):  # go install: bin/linux_arm64/
+                    found += self._executables(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    found.append(entry)
+        return found
+
+    def _keep(self, path: str, name: str) -> Made:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            size = os.fstat(descriptor).st_size
+            if not size:
+                raise GoStopped(f"Go left {path} empty", hint="build again")
+            with mmap.mmap(descriptor, size, prot=mmap.PROT_READ) as data:
+                digest = digest_of(data)  # type: ignore[arg-type]
+        finally:
+            os.close(descriptor)
+        directory = os.path.join(self.root, "kept", digest.partition(":")[2])
+        kept = os.path.join(directory, name)
+        try:
+            os.makedirs(directory, exist_ok=True)
+            if not (os.path.exists(kept) and os.path.samefile(path, kept)):
+                fresh = f"{kept}.new"
+                if os.path.lexists(fresh):
+                    os.unlink(fresh)
+                os.link(path, fresh)
+                os.rename(fresh, kept)
+            os.utime(directory)
+        except PermissionError:
+            kept = path  # a file system without hard links
+        return Made(kept, name, digest, size)
+
+    def _forget(self, wanted: set[Digest]) -> None:
+        """Remove what no build of the last hour has given."""
+        place = os.path.join(self.root, "kept")
+        if not os.path.isdir(place):
+            return
+        before = time() - KEEP_SECONDS
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if f"sha256:{entry.name}" in wanted or entry.stat().st_mtime > before:
+                    continue
+                for name in os.listdir(entry.path):
+                    os.unlink(os.path.join(entry.path, name))
+                os.rmdir(entry.path)
+
+
+def cache_of(env: Mapping[str, str]) -> str:
+    """whit's cache directory: WHIT_CACHE, else `whit` in the XDG cache directory."""
+    home = env.get("XDG_CACHE_HOME") or os.path.join(env.get("HOME", "/"), ".cache")
+    return env.get("WHIT_CACHE") or os.path.join(home, "whit")
+
+
+def cache_trouble(error: OSError, place: str) -> WhitError:
+    """The error for a cache that refuses to be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BuildSpaceFull(
+            f"the disk is full under {place}", hint="free space, or point WHIT_CACHE elsewhere"
+        )
+    return CacheUnwritable(
+        f"whit's cache cannot be written: {error.strerror}: {error.filename or place}",
+        hint="make it writable, or point WHIT_CACHE at a directory that is",
+    )
