@@ -1,6 +1,7 @@
 """Runs as a program of its own: enters a user namespace, waits to be mapped, does its chores.
 
-    own             JSON lines of path, uid, gid, mode on standard input, after a line `go`
+    own ROOT        JSON lines of path, uid, gid, mode on standard input, after a line `go`;
+                    the paths are inside ROOT, which becomes the root: no link leads out of it
     remove PATH     removes the tree
 
 Standard library only: it is started with `python -I -S`.
@@ -29,6 +30,8 @@ def main(words: list[str]) -> int:
     if words[0] == "remove":
         shutil.rmtree(words[1], ignore_errors=True)
         return 0
+    os.chroot(words[1])
+    os.chdir("/")
     for line in sys.stdin.buffer:
         owner = json.loads(line)
         os.lchown(owner["path"], owner["uid"], owner["gid"])

@@ -7,6 +7,7 @@ enters one, newuidmap and newgidmap map it as the container will be mapped, and 
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -14,13 +15,13 @@ import msgspec
 from whit.errors import BadRootfs
 from whit.sandbox.document import IdMapping
 from whit.sandbox.host import find_program, read_host
-from whit.sandbox.spec import HostFacts, mappings_of
+from whit.sandbox.spec import Account, HostFacts, mappings_of
 
 _CHORES = str(Path(__file__).with_name("chores.py"))
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """One path (not followed) and who shall own it inside; `mode` is set again afterwards."""
+    """A path inside the root and who shall own it; `mode` (None for a link) is set again."""
 
     path: str
     uid: int
@@ -28,10 +29,13 @@ class Owner(msgspec.Struct, frozen=True):
     mode: int | None
 
 
-def give_away(owners: list[Owner], host: HostFacts, wanted: tuple[int, int] = (0, 0)) -> None:
-    """Change owners as seen inside. `wanted` are the run's own ids. Raises BadRootfs."""
+def give_away(root: Path, owners: Iterable[Owner], host: HostFacts, account: Account) -> None:
+    """Change owners under `root` as seen inside; `account` is the run's. Raises BadRootfs."""
     lines = [msgspec.json.encode(owner) for owner in owners]
-    complaint = _inside(["own"], b"\n".join(lines) + b"\n", host, wanted)
+    if not lines:
+        return
+    work = b"\n".join(lines) + b"\n"
+    complaint = _inside(["own", os.fspath(root)], work, host, (account.uid, account.gid))
     if complaint:
         raise BadRootfs(
             "files of the image could not be given to their owners",

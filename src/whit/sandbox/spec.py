@@ -116,10 +116,15 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class RunRequest(msgspec.Struct, frozen=True):
-    """One run. `rootfs` is a private directory on the host; `args` is never empty."""
+    """One run; `args` is never empty.
 
-    rootfs: str
+    `rootfs` and `account` are what `run_image` finds out: a private directory on the host, and who
+    `user` (`name`, `uid`, either with `:group`) is in it.
+    """
+
     args: tuple[str, ...]
+    user: str = ""
+    rootfs: str = ""
     env: tuple[tuple[str, str], ...] = ()
     account: Account = Account()
     working_dir: str = "/"
