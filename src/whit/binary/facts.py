@@ -1,0 +1,101 @@
+"""Bytes of a program in, Facts out: what the bytes state, never a guess. Pure."""
+
+from enum import StrEnum
+
+import msgspec
+
+from whit.binary.dynamic import read_dynamic
+from whit.binary.elf import ET_DYN, SHT_NOBITS, Elf, read_elf
+from whit.binary.functions import Functions, FunctionTable, read_functions
+from whit.binary.goinfo import GoInfo, Module, read_goinfo
+from whit.model.names import Platform
+
+__all__ = ["Facts", "Functions", "GoInfo", "Linkage", "Module", "read_facts"]
+
+# GOARM, GOAMD64, GOARM64 of the build info -> the OCI variant of the platform.
+VARIANTS = {"arm": ("GOARM", "v"), "arm64": ("GOARM64", ""), "amd64": ("GOAMD64", "")}
+
+
+class Linkage(StrEnum):
+    """static: fixed addresses; static-pie: relocates itself; dynamic: needs a loader."""
+
+    STATIC = "static"
+    STATIC_PIE = "static-pie"
+    DYNAMIC = "dynamic"
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """`symbol_versions` pairs a library with a version it must have. `go` is None for a program
+    that is not Go's; `functions` is empty where no Go function table was found. `table` and `elf`
+    are handles into the bytes, for `binary.calls`.
+    """
+
+    platform: Platform
+    linkage: Linkage
+    size: int
+    interpreter: str
+    libraries: tuple[str, ...]
+    rpath: tuple[str, ...]
+    runpath: tuple[str, ...]
+    symbol_versions: tuple[tuple[str, str], ...]
+    is_stripped: bool
+    has_dwarf: bool
+    is_packed: bool
+    go: GoInfo | None
+    functions: Functions
+    elf: Elf
+    table: FunctionTable | None
+
+    def links(self, name: str) -> bool:
+        """Whether a function of exactly this name is linked, or inlined anywhere."""
+        return name in self.functions
+
+
+def read_facts(data: memoryview) -> Facts:
+    """Errors: NotAProgram, BrokenProgram. Copies the names of functions, maps the rest."""
+    elf = read_elf(data)
+    dynamic = read_dynamic(elf)
+    go = read_goinfo(elf)
+    table = read_functions(elf, go.minor if go else 0)
+    linkage = Linkage.STATIC
+    if dynamic.interpreter or dynamic.libraries:
+        linkage = Linkage.DYNAMIC
+    elif elf.kind == ET_DYN:
+        linkage = Linkage.STATIC_PIE
+    return Facts(
+        platform=_with_variant(elf.platform, go),
+        linkage=linkage,
+        size=len(data),
+        interpreter=dynamic.interpreter,
+        libraries=dynamic.libraries,
+        rpath=dynamic.rpath,
+        runpath=dynamic.runpath,
+        symbol_versions=dynamic.versions,
+        is_stripped=".symtab" not in elf.sections,
+        has_dwarf=_has_dwarf(elf),
+        is_packed=_is_packed(elf),
+        go=go,
+        functions=Functions(table.name_bytes(), table.count) if table else Functions(),
+        elf=elf,
+        table=table,
+    )
+
+
+def _has_dwarf(elf: Elf) -> bool:
+    names = (".debug_info", ".zdebug_info")
+    return any(n in elf.sections and elf.sections[n].kind != SHT_NOBITS for n in names)
+
+
+def _is_packed(elf: Elf) -> bool:
+    """UPX leaves its name behind the headers; what it packed cannot be read."""
+    return b"UPX!" in bytes(elf.data[:4096]) and not elf.sections
+
+
+def _with_variant(platform: Platform, go: GoInfo | None) -> Platform:
+    """arm/v7 and arm64/v8.1: the base of an architecture is its plain name."""
+    key, prefix = VARIANTS.get(platform.architecture, ("", ""))
+    value = go.setting(key).partition(",")[0] if go and key else ""
+    variant = prefix + value if value else ""
+    if variant in ("v1", "v8.0"):
+        variant = ""
+    return Platform(platform.os, platform.architecture, variant)
