@@ -24,7 +24,7 @@ class Remembered(msgspec.Struct, frozen=True):
 def find_runtime(cache: Path, *, is_root: bool) -> Runtime:
     """The remembered runtime, else the first that runs a container. Raises NoRuntime."""
     found = {name: find_program(name) for name in ("crun", "runc")}
-    key = _key_of(found)
+    key = key_of(found)
     # Runtimes see users differently: each user has an answer of its own.
     remembered = cache / f"runtime-{os.geteuid()}.json"
     try:
@@ -73,7 +73,7 @@ def _first_that_works(tries: tuple[Runtime, ...], cache: Path) -> Runtime:
     )
 
 
-def _key_of(found: dict[str, str]) -> str:
+def key_of(found: dict[str, str]) -> str:
     parts = [boot_id(), str(os.geteuid())]
     for path in filter(None, found.values()):
         status = os.stat(path)  # noqa: PTH116

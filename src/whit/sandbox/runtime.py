@@ -37,12 +37,16 @@ _PATIENCE = 3  # the third SIGINT or SIGTERM kills, as docker's client does
 _GREATEST_LOG_BYTES = 1 << 16
 
 # Two lines come in: the runtime's process id, and "done". A pipe that ends early means that whit
-# is gone: end the runtime first, lest it starts what was just deleted.
+# is gone. The runtime is stopped first, lest it starts what is deleted, then its children go: a
+# container whose state is not written yet is known only as a child.
 _KEEPER = """trap '' INT TERM HUP QUIT
 directory=$1; shift
 read -r runtime
 read -r word && exit 0
-[ -n "$runtime" ] && kill -9 "$runtime"
+if [ -n "$runtime" ]; then
+  kill -STOP "$runtime"
+  kill -9 $(cat /proc/"$runtime"/task/*/children) "$runtime"
+fi
 "$@"
 rm -rf -- "$directory"
 """
@@ -98,6 +102,7 @@ def run(
         timer = threading.Timer(request.limits.seconds, call.time_out)
         if request.limits.seconds:
             timer.start()
+            ending.callback(timer.join)
             ending.callback(timer.cancel)
         ports.connect(process, workspace)
         output, dropped = _read(process, capture)

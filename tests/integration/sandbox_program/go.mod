@@ -1,0 +1,3 @@
+module example.test/sandbox
+
+go 1.22
