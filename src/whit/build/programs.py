@@ -104,8 +104,8 @@ def _warm_up() -> None:
     import whit.binary.calls
     import whit.binary.facts
     import whit.layer.write
+    import whit.needs.findings
     import whit.needs.planner
-    import whit.needs.rules
     import whit.oci.assemble
     import whit.prove.verdict
     import whit.store.blobs  # noqa: F401

@@ -9,7 +9,14 @@ import msgspec
 from whit.build.events import Event, Finished, Started, Warned
 from whit.errors import WhitError
 
-BOLD, DIM, RED, YELLOW, GREEN, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[0m"
+BOLD, DIM, RED, YELLOW, GREEN, PLAIN = (
+    "\x1b[1m",
+    "\x1b[2m",
+    "\x1b[31m",
+    "\x1b[33m",
+    "\x1b[32m",
+    "\x1b[0m",
+)
 
 
 class Console(msgspec.Struct, frozen=True):

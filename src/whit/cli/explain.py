@@ -22,7 +22,7 @@ def command(console: Console, code: str | None) -> None:
     if wanted not in pages:
         import difflib
 
-        close = difflib.get_close_matches(wanted, pages, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(wanted, pages, n=1, cutoff=0.7)
         raise UsageError(
             f"there is no code {code!r}",
             hint=f"did you mean {close[0]}?" if close else "`whit explain` lists all codes",

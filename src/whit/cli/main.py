@@ -28,13 +28,14 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 class Verbs(click.Group):
     """A group that knows its verbs by name and loads a module only when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click\'s signature
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click\'s signature
         if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"whit.cli.{cmd_name}").command
+        command.context_settings = {**CONTEXT, **command.context_settings}
         return command
 
     def resolve_command(
@@ -44,7 +45,7 @@ class Verbs(click.Group):
             raise UsageError(f"whit has no verb {args[0]!r}", hint=did_you_mean(args[0], VERBS))
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click\'s signature
         for heading in HEADINGS:
             rows = [(verb, text) for verb, (under, text) in VERBS.items() if under == heading]
             with formatter.section(heading.capitalize()):
@@ -100,8 +101,9 @@ def run(arguments: Sequence[str]) -> int:
 def _usage(error: click.ClickException) -> UsageError:
     hint = None
     if isinstance(error, click.NoSuchOption) and error.possibilities:
-        hint = "did you mean " + " or ".join(sorted(error.possibilities)) + "?"
-    elif isinstance(error, click.UsageError) and error.ctx is not None:
+        close = " or ".join(sorted(error.possibilities))
+        return UsageError(f"there is no option {error.option_name}", hint=f"did you mean {close}?")
+    if isinstance(error, click.UsageError) and error.ctx is not None:
         hint = f"`{error.ctx.command_path} --help` lists what it takes"
     message = error.format_message()
     return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint)

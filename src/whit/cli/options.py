@@ -35,9 +35,9 @@ FLAGS = (
         ("--strip",), "go.strip", "compile", "What the linker leaves out.",
         choices=tuple(s.value for s in Strip),
     ),
-    Flag(("--ldflags",), "go.ldflags", "compile", "More linker flags; templates work.", "FLAGS", True),
+    Flag(("--ldflags",), "go.ldflags", "compile", "More linker flags.", "FLAGS", True),
     Flag(("--need",), "needs.add", "needs", "Take this although no rule asks.", "CODE", True),
-    Flag(("--without",), "needs.drop", "needs", "Leave this out although a rule asks.", "CODE", True),
+    Flag(("--without",), "needs.drop", "needs", "Leave this out all the same.", "CODE", True),
     Flag(("--ca-extra",), "needs.ca-extra", "needs", "More CA certificates (PEM).", "FILE", True),
     Flag(("--tz",), "needs.zones", "needs", "These time zones only.", "ZONE", True),
     Flag(("--user",), "image.user", "image", "Who runs it [65532:65532].", "UID[:GID]"),
@@ -49,7 +49,7 @@ FLAGS = (
         ("--effort",), "output.effort", "image", "Of the compressor [fast].",
         choices=tuple(e.value for e in Effort),
     ),
-    Flag(("--to",), "output.to", "publish", "Where the image goes besides the store.", "DEST", True),
+    Flag(("--to",), "output.to", "publish", "Send the image there as well.", "DEST", True),
     Flag(("--smoke",), "output.smoke", "publish", "Run it once with these arguments.", "ARGS"),
 )  # fmt: skip
 HEADINGS = {
@@ -68,6 +68,8 @@ class GroupedCommand(click.Command):
         heading_of = {flag.names[-1]: flag.heading for flag in FLAGS}
         rows: dict[str, list[tuple[str, str]]] = {heading: [] for heading in HEADINGS}
         for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Argument):
+                continue
             record = parameter.get_help_record(ctx)
             if record is not None:
                 rows[heading_of.get(parameter.opts[-1], "")].append(record)
@@ -82,7 +84,7 @@ def shared(*headings: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         chosen = [flag for flag in FLAGS if flag.heading in headings]
-        decorators = [
+        decorators: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
             click.argument("source", required=False, default=""),
             *(_option(flag) for flag in chosen),
             click.option("-t", "--tag", "names", multiple=True, metavar="NAME[:TAG]",
@@ -93,8 +95,8 @@ def shared(*headings: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
                          help="Settings file [nearest whit.toml]."),
             click.option("--offline", is_flag=True, help="Make no request to the network."),
         ]  # fmt: skip
-        for decorator in reversed(decorators):
-            function = decorator(function)
+        for decorate_one in reversed(decorators):
+            function = decorate_one(function)
         return function
 
     return decorate

@@ -8,9 +8,7 @@ from whit.cli.console import Console
 from whit.cli.options import GroupedCommand, request_from, shared
 
 
-@click.command(
-    "plan", cls=GroupedCommand, epilog="Example: whit plan . --why-not /etc/ssl/certs"
-)
+@click.command("plan", cls=GroupedCommand, epilog="Example: whit plan . --why-not /etc/ssl/certs")
 @shared("compile", "needs", "image")
 @click.option("--why", metavar="PATH", help="Why is this path in the image?")
 @click.option("--why-not", metavar="PATH", help="Why is it not?")
@@ -32,14 +30,18 @@ def command(
     """
     from whit.build.house import open_house
     from whit.build.pipeline import plan_only
+    from whit.needs.planner import why as why_of
+    from whit.needs.planner import why_not as why_not_of
     from whit.report.plan import plan_document, plan_lines, why_lines, why_not_lines
 
     for planned in plan_only(request_from(words), open_house(), console.hear):
+        plan = planned.plan
         if why is not None:
-            console.out(why_lines(planned.plan, why))
+            console.out(why_lines(why_of(plan, why), why))
         elif why_not is not None:
-            console.out(why_not_lines(planned.plan, why_not))
+            is_there = why_of(plan, why_not) is not None
+            console.out(why_not_lines(why_not_of(plan, why_not), is_there, why_not))
         elif as_json:
-            console.document({"schema": "whit/plan/v1", **plan_document(planned.plan)})
+            console.document({"schema": "whit/plan/v1", **plan_document(plan)})
         else:
-            console.out(plan_lines(planned.plan, everything=everything))
+            console.out(plan_lines(plan, everything=everything))

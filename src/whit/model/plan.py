@@ -89,6 +89,14 @@ class Entry(msgspec.Struct, frozen=True):
     is_program: bool = False
 
 
+class Provided(msgspec.Struct, frozen=True):
+    """One path that a provider has for a need. `source` says where its bytes come from."""
+
+    path: str
+    node: Node
+    source: str
+
+
 class Dropped(msgspec.Struct, frozen=True):
     """Something that was not taken, with the rule and the reason."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from whit.model.plan import Dropped, Entry, Need, Plan, Standing
+from whit.model.plan import Dropped, Entry, Evidence, Need, Plan, Standing
 from whit.model.tree import Dir, File, Link
 from whit.report.words import aligned, count_text, size_text
 
@@ -122,3 +122,40 @@ def plan_document(plan: Plan) -> dict[str, object]:
         "fileBytes": plan.tree().file_bytes,
         "fileCount": plan.tree().file_count,
     }
+
+
+def why_lines(found: tuple[Entry, Need | None] | None, path: str) -> list[str]:
+    """Why a path is in the image."""
+    if found is None:
+        return [f"{path} is not in the image; `--why-not {path}` says why"]
+    entry, need = found
+    lines = [f"{entry.path}  {entry_size(entry)}  {entry.code}", f"  {entry.reason}"]
+    if need is not None:
+        lines += [f"  {evidence_line(evidence)}" for evidence in need.evidence]
+        lines += [f"  without it: {need.note}"] if need.note else []
+    return [*lines, f"  `whit explain {entry.code}` says more"]
+
+
+def why_not_lines(needs: tuple[Need, ...], is_there: bool, path: str) -> list[str]:
+    """Why a path is not in the image."""
+    if is_there:
+        return [f"{path} is in the image; `--why {path}` says why"]
+    if not needs:
+        return [
+            f"no rule asks for {path}, and nothing declares it",
+            "  give it under [files] in whit.toml, or mount it when the image runs",
+        ]
+    lines = []
+    for need in needs:
+        lines.append(f"{need.code} {need.title}: {need.standing.value}")
+        lines += [f"  {evidence_line(evidence)}" for evidence in need.evidence]
+        lines += [f"  {need.note}"] if need.note else []
+        lines.append(f"  take it all the same: --need {need.code}")
+    return lines
+
+
+def evidence_line(evidence: Evidence) -> str:
+    text = f"{evidence.kind}: {evidence.where}"
+    if len(evidence.chain) > 1:
+        text += "\n    " + " → ".join(evidence.chain)
+    return text

@@ -1,0 +1,145 @@
+"""Request in, Results out: the corridor. The only module that knows the order of the rooms.
+
+    Source -> Binary -> Facts -> Needs -> Plan -> Tree -> Layers -> Image -> Verdict -> Receipts
+
+An image gets its name in the store only after its verdict: a broken one is refused, and an
+interrupted build leaves no name behind.
+"""
+
+from time import perf_counter
+
+from whit.build.events import Finished, Listener, Warned
+from whit.build.house import House
+from whit.build.planning import Planned, planned
+from whit.build.programs import open_programs
+from whit.build.request import Request
+from whit.errors import BadSetting
+from whit.model.image import Compression, Image, Layer
+from whit.model.result import Result
+from whit.model.verdict import Observation, Verdict
+from whit.report.words import count_text, size_text
+from whit.store.blobs import Store
+
+
+def plan_only(request: Request, house: House, listen: Listener) -> tuple[Planned, ...]:
+    """The corridor up to the Plan: nothing is written but Go's cache and what is remembered."""
+    store = Store.open(house.store)
+    try:
+        return tuple(
+            planned(program, request, house, store, listen)
+            for program in open_programs(request, listen)
+        )
+    finally:
+        store.close()
+
+
+def build(request: Request, house: House, listen: Listener) -> tuple[Result, ...]:
+    """An image for each program of the request, judged, stored and published."""
+    programs = tuple(open_programs(request, listen))
+    if len(programs) > 1 and request.names:
+        raise BadSetting(
+            f"one name for {len(programs)} images: {request.names[0]}",
+            hint="leave -t out: each image is named for its program",
+        )
+    store = Store.open(house.store)
+    try:
+        return tuple(
+            _built(planned(program, request, house, store, listen), request, house, store, listen)
+            for program in programs
+        )
+    finally:
+        store.close()
+
+
+def _built(plan: Planned, request: Request, house: House, store: Store, listen: Listener) -> Result:
+    from whit.build.publish import publish
+    from whit.build.stripping import Measurement
+    from whit.prove.verdict import refuse_broken
+
+    measurement = Measurement(plan.binary, plan.go_version, store)
+    image = _image_of(plan, request, house, store, listen)
+    verdict = _judged(plan, image, request, house, store, listen)
+    refuse_broken(verdict)
+    names = request.names or (plan.binary.name,)
+    receipts = publish(image, names, request.destinations, request.directory, store, listen)
+    return Result(
+        name=names[0],
+        binary=plan.binary,
+        go_version=plan.go_version,
+        plan=plan.plan,
+        image=image,
+        verdict=verdict,
+        receipts=receipts,
+        stripping=measurement.result(),
+    )
+
+
+def _image_of(
+    plan: Planned, request: Request, house: House, store: Store, listen: Listener
+) -> Image:
+    """One layer for what programs share, one for the program, so that an edit moves one."""
+    from whit.oci.assemble import assemble
+
+    begun = perf_counter()
+    output = request.settings.output
+    compression = Compression(output.compression, output.effort)
+    layers: list[Layer] = []
+    for tree, comment in (
+        (plan.plan.tree(programs=False), "what the program needs"),
+        (plan.plan.tree(programs=True), "the program"),
+    ):
+        if len(tree):
+            layers.append(store.write_layer(tree, compression, comment))
+    image = assemble(tuple(layers), plan.plan.config, house.created)
+    detail = f"{size_text(image.file_bytes)} to {size_text(image.size)}"
+    if layers:
+        detail += f" in {count_text(len(layers), 'layer')}, {layers[-1].compressor}"
+    listen(Finished("image", detail, perf_counter() - begun))
+    return image
+
+
+def _judged(
+    plan: Planned,
+    image: Image,
+    request: Request,
+    house: House,
+    store: Store,
+    listen: Listener,
+) -> Verdict:
+    from whit.layer.content import open_content
+    from whit.model.tree import Content
+    from whit.prove.verdict import Seen, judge
+
+    def read(content: Content) -> bytes:
+        with open_content(content) as stream:
+            return stream.read()
+
+    begun = perf_counter()
+    smoke = request.settings.output.smoke
+    seen: tuple[Observation, ...] = ()
+    if smoke is not None:
+        seen = _smoked(plan, image, smoke, house, store, listen)
+    verdict = judge(plan.plan, plan.facts, read, Seen(seen))
+    passed = sum(check.passed for check in verdict.checks)
+    detail = f"{passed} of {len(verdict.checks)} checks passed: {verdict.status.value}"
+    listen(Finished("prove", detail, perf_counter() - begun))
+    return verdict
+
+
+def _smoked(
+    plan: Planned, image: Image, smoke: str, house: House, store: Store, listen: Listener
+) -> tuple[Observation, ...]:
+    """Run the image as it was written, not as it was planned."""
+    import shlex
+    from functools import partial
+    from pathlib import Path
+
+    from whit.prove.observe import can_run, observe
+
+    config = plan.plan.config
+    if not can_run(config.platform):
+        message = f"not run: this host runs no {config.platform} programs"
+        listen(Warned(message, "the image was checked without running it"))
+        return ()
+    layers = [partial(store.open_blob, layer.digest, layer.size) for layer in image.layers]
+    return (observe(layers, config, tuple(shlex.split(smoke)), Path(house.cache)),)

@@ -1,0 +1,180 @@
+"""An open program and the request in, its Plan out: facts, needs, providers.
+
+What a program needs is remembered under the digest of its bytes and of everything that was asked:
+the second build of an unchanged program reads no machine code.
+"""
+
+import os
+import re
+from time import perf_counter
+
+import msgspec
+
+from whit import __version__
+from whit.binary.calls import open_code
+from whit.binary.facts import Facts, read_facts
+from whit.build.events import Finished, Listener, Warned
+from whit.build.house import House
+from whit.build.programs import Opened
+from whit.build.request import Request
+from whit.errors import BadSetting
+from whit.model.names import Digest
+from whit.model.plan import Need, Plan
+from whit.model.program import Binary
+from whit.model.tree import Content, File, Stored
+from whit.needs.declared import Declared
+from whit.needs.findings import needs_of, ports_of, with_chains
+from whit.needs.planner import PlanRequest, Program, Provider, make_plan
+from whit.report.words import count_text, size_text
+from whit.store.blobs import Store
+from whit.store.steps import key_of
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """A program, what its bytes state, and what its image would hold."""
+
+    binary: Binary
+    facts: Facts
+    go_version: str
+    plan: Plan
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What was found out about a program."""
+
+    needs: tuple[Need, ...]
+    ports: tuple[str, ...]
+
+
+def planned(
+    opened: Opened,
+    request: Request,
+    house: House,
+    store: Store,
+    listen: Listener,
+    *,
+    chains: bool = False,
+) -> Planned:
+    """Read, decide and provide. `chains` also says the way from main to what is linked, which
+    takes another look at the machine code. Errors: B, N and P pages.
+    """
+    begun = perf_counter()
+    facts = read_facts(opened.data)
+    binary = msgspec.structs.replace(opened.binary, platform=facts.platform)
+    declared = declared_of(request)
+    known, was_cached = _known(opened, facts, declared, store)
+    needs = with_chains(known.needs, open_code(opened.data, facts)) if chains else known.needs
+    listen(Finished("read", _facts_text(facts), perf_counter() - begun, was_cached))
+    begun = perf_counter()
+    plan = make_plan(
+        _plan_request(binary, facts, known.ports, request), needs, _providers(request, house)
+    )
+    tree = plan.tree()
+    detail = f"{count_text(tree.file_count, 'file')}, {size_text(tree.file_bytes)}"
+    codes = sorted({entry.code for entry in plan.entries if not entry.is_program})
+    detail += f": the program and {', '.join(codes)}" if codes else ": nothing but the program"
+    listen(Finished("plan", detail, perf_counter() - begun))
+    for warning in plan.warnings:
+        listen(Warned(warning))
+    return Planned(binary, facts, facts.go.version if facts.go else "", plan)
+
+
+def declared_of(request: Request) -> Declared:
+    """What the user said the program needs, paths made absolute."""
+    settings, home = request.settings, request.home
+    return Declared(
+        add=settings.needs.add,
+        drop=settings.needs.drop,
+        zones=settings.needs.zones,
+        ca_extra=tuple(os.path.join(home, path) for path in settings.needs.ca_extra),
+        directories=settings.directories,
+    )
+
+
+def _known(opened: Opened, facts: Facts, declared: Declared, store: Store) -> tuple[Known, bool]:
+    """Needs and ports, and whether they were remembered."""
+    asked = msgspec.json.encode(declared)
+    key = key_of("needs", __version__, opened.binary.digest, asked)
+    value = store.steps.get(key)
+    if value is not None:
+        try:
+            return msgspec.json.decode(value, type=Known), True
+        except msgspec.DecodeError:
+            pass
+    code = open_code(opened.data, facts)
+    known = Known(needs_of(facts, code, declared), ports_of(facts, code))
+    store.steps.put(key, msgspec.json.encode(known))
+    return known, False
+
+
+def _providers(request: Request, house: House) -> tuple[Provider, ...]:
+    from whit.bases.embedded import Embedded
+
+    return (Embedded(house.now, request.settings.image.user),)
+
+
+def _plan_request(
+    binary: Binary, facts: Facts, ports: tuple[str, ...], request: Request
+) -> PlanRequest:
+    image = request.settings.image
+    annotations: dict[str, str] = {}
+    return PlanRequest(
+        program=Program(
+            path=f"/{_safe_name(binary.name)}",
+            content=Stored(binary.path, binary.size, binary.digest),
+            about=_about(binary, facts),
+        ),
+        platform=facts.platform,
+        user=image.user,
+        env=tuple(sorted(image.env.items())),
+        cmd=image.cmd,
+        working_dir=image.working_dir,
+        ports=image.ports or ports,
+        volumes=image.volumes,
+        stop_signal=image.stop_signal,
+        labels=tuple(sorted(image.labels.items())),
+        annotations=tuple(sorted((annotations | image.annotations).items())),
+        files=tuple(
+            (path, File(_content(os.path.join(request.home, place))))
+            for path, place in sorted(request.settings.files.items())
+        ),
+    )
+
+
+def _content(path: str) -> Content:
+    """A file of the user's, by its digest."""
+    import hashlib
+
+    try:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return Stored(path, file.tell(), Digest(f"sha256:{digest}"))
+    except OSError as error:
+        raise BadSetting(
+            f"{path} cannot be read: {error.strerror}",
+            hint="paths under [files] start at the directory of whit.toml",
+        ) from error
+
+
+def _safe_name(name: str) -> str:
+    """A command's name as a file name: what a shell would have to quote becomes a dash."""
+    return re.sub(r"[^A-Za-z0-9._+-]", "-", name).strip(".-") or "app"
+
+
+def _about(binary: Binary, facts: Facts) -> str:
+    if facts.go is None:
+        return f"the program, {facts.linkage.value}"
+    return f"the program: {facts.go.path or binary.name}, {facts.go.version}, {facts.linkage.value}"
+
+
+def _facts_text(facts: Facts) -> str:
+    parts = [facts.linkage.value]
+    if facts.go is not None:
+        parts.append(facts.go.version)
+        parts.append(count_text(facts.functions.count, "function"))
+        parts.append(count_text(len(facts.go.modules), "module"))
+    elif facts.functions:
+        parts.append(count_text(facts.functions.count, "function"))
+    else:
+        parts.append("no Go functions")
+    return ", ".join(parts)

@@ -1,0 +1,91 @@
+"""`whit images`: list, check, remove and prune the local store."""
+
+import click
+
+from whit.build.house import open_house
+from whit.cli.console import Console
+from whit.errors import Exit, UsageError, WhitError
+from whit.report.words import aligned, size_text
+from whit.store.blobs import Store
+from whit.store.listing import Listed
+
+
+@click.command("images", epilog="Example: whit images --prune")
+@click.argument("names", nargs=-1)
+@click.option("--check", "checks", is_flag=True, help="Verify every byte of the store.")
+@click.option("--remove", is_flag=True, help="Remove the named images.")
+@click.option("--prune", is_flag=True, help="Free what no image uses.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@click.pass_context
+def command(
+    context: click.Context,
+    names: tuple[str, ...],
+    checks: bool,
+    remove: bool,
+    prune: bool,
+    as_json: bool,
+) -> None:
+    """List the images of the local store, newest first; NAMES limits the list.
+
+    The store is an OCI layout: skopeo and crane open it at the path that is shown.
+    """
+    console: Console = context.obj
+    if remove and not names:
+        raise UsageError("--remove needs the names of images", hint="`whit images` lists them")
+    house = open_house()
+    store = Store.open(house.store_path)
+    for name in names if remove else ():
+        store.remove(name)
+        console.say(f"removed {name}")
+    if prune:
+        console.say(f"freed {size_text(store.prune())}")
+    if checks:
+        problems = store.check()
+        for problem in problems:
+            console.out(f"{problem.subject}: {problem.what}")
+            if problem.hint:
+                console.out(f"  {problem.hint}")
+        if problems:
+            context.exit(Exit.REQUEST)
+        console.say("every blob is what its digest says")
+    if remove or prune or checks:
+        return
+    wanted = {name if ":" in name else f"{name}:latest" for name in names}
+    images = [image for image in store.images() if not names or image.name in wanted]
+    if as_json:
+        console.document(
+            {
+                "schema": "whit/images/v1",
+                "store": house.store,
+                "images": [
+                    {
+                        "name": i.name,
+                        "digest": i.digest,
+                        "platform": str(i.platform),
+                        "disk": disk_bytes(store, i),
+                        "compressed": i.size,
+                        "broken": i.is_broken,
+                    }
+                    for i in images
+                ],
+            }
+        )
+        return
+    if not images:
+        console.say(f"no images in {house.store}; `whit build` makes one")
+        return
+    rows = [("NAME", "DIGEST", "PLATFORM", "DISK", "COMPRESSED")]
+    for i in images:
+        disk = disk_bytes(store, i)
+        sizes = ("damaged", "-") if disk is None else (size_text(disk), size_text(i.size))
+        rows.append((i.name or "-", i.digest[7:19], str(i.platform), *sizes))
+    console.out(aligned(rows, right=(3, 4)))
+    console.say(f"store: {house.store}")
+
+
+def disk_bytes(store: Store, listed: Listed) -> int | None:
+    """Bytes of the image's files; None when it is damaged."""
+    try:
+        return None if listed.is_broken else store.image(listed.digest).file_bytes
+    except WhitError:
+        return None

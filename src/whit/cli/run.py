@@ -1,0 +1,125 @@
+"""`whit run`: an image of the local store in, the program's own exit status out."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from whit.build.house import House, open_house
+from whit.errors import BadRunOption
+
+
+@click.command(
+    "run",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="Example: whit run -p 8080:8080 app serve",
+)
+@click.argument("image")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("-e", "--env", "env", multiple=True, metavar="NAME[=VALUE]", help="Set a variable.")
+@click.option("-v", "--volume", "mounts", multiple=True, metavar="HOST:INSIDE[:ro]", help="Mount.")
+@click.option(
+    "-p",
+    "--publish",
+    "ports",
+    multiple=True,
+    metavar="[ADDR:]HOST:INSIDE",
+    help="Publish a TCP port.",
+)
+@click.option("--network", default="", metavar="NAME", help="host, private or none.")
+@click.option("--user", default="", metavar="UID[:GID]", help="Run as this user.")
+@click.option("--read-only", is_flag=True, help="Mount the image read-only.")
+@click.option("--tmpfs", multiple=True, metavar="PATH", help="A directory in memory.")
+@click.option("--memory", default="", metavar="SIZE", help="Limit memory: 64m, 1g.")
+@click.option("--pids", default=0, metavar="N", help="Limit processes.")
+@click.option("--entrypoint", default="", metavar="PROGRAM", help="Start this instead.")
+@click.pass_context
+def command(
+    context: click.Context,
+    image: str,
+    arguments: tuple[str, ...],
+    env: tuple[str, ...],
+    mounts: tuple[str, ...],
+    ports: tuple[str, ...],
+    network: str,
+    user: str,
+    read_only: bool,
+    tmpfs: tuple[str, ...],
+    memory: str,
+    pids: int,
+    entrypoint: str,
+) -> None:
+    """Run IMAGE with ARGUMENTS in crun or runc, as root or not, and end with its status.
+
+    IMAGE is a name or the first digits of a digest. The network is the host's unless ports are
+    published. Signals reach the program; what it wrote is gone afterwards.
+    """
+    from whit.sandbox.spec import Limits, RunRequest, network_of, parse_mount, parse_port
+
+    published = tuple(parse_port(text) for text in ports)
+    request = RunRequest(
+        args=(entrypoint,) if entrypoint else ("",),
+        user=user,
+        env=tuple(_variable(text) for text in env),
+        network=network_of(network, published),
+        ports=published,
+        mounts=tuple(parse_mount(text, str(Path.cwd())) for text in mounts),
+        tmpfs=tmpfs,
+        read_only=read_only,
+        limits=Limits(memory_bytes=_memory(memory), pids=pids),
+    )
+    context.exit(run_reference(open_house(), image, arguments, request))
+
+
+def run_reference(
+    house: House, reference: str, arguments: tuple[str, ...], request: object = None
+) -> int:
+    """Run an image of the store; its config fills in what `request` leaves out."""
+    import msgspec
+
+    from whit.oci.documents import Config, decode
+    from whit.sandbox.container import run_image
+    from whit.sandbox.spec import RunRequest
+    from whit.store.blobs import Store
+
+    store = Store.open(house.store)
+    image = store.find(reference)
+    config = decode(Config, image.config, "the image's config").config
+    given = request if isinstance(request, RunRequest) else RunRequest(args=("",))
+    entrypoint = given.args if given.args != ("",) else (config.entrypoint or () if config else ())
+    args = (*entrypoint, *(arguments or (config.cmd or () if config else ())))
+    if not args:
+        raise BadRunOption(
+            f"{reference} names no program to start", hint="name one: --entrypoint /PROGRAM"
+        )
+    own = tuple(_variable(text) for text in (config.env or ()) if config) if config else ()
+    ready = msgspec.structs.replace(
+        given,
+        args=tuple(args),
+        user=given.user or (config.user if config else ""),
+        env=tuple({**dict(own), **dict(given.env)}.items()),
+        working_dir=(config.working_dir if config else "") or "/",
+    )
+    layers = [partial(store.open_blob, layer.digest, layer.size) for layer in image.layers]
+    return run_image(layers, ready, Path(house.cache)).status
+
+
+def _variable(text: str) -> tuple[str, str]:
+    """`NAME=value`, or `NAME` for the value it has here."""
+    import os
+
+    name, has_value, value = text.partition("=")
+    if not name or "\0" in text:
+        raise BadRunOption(f"-e {text!r} is no variable", hint="write -e NAME=value or -e NAME")
+    return name, value if has_value else os.environ.get(name, "")
+
+
+def _memory(text: str) -> int:
+    """`64m` -> bytes; "" is no limit."""
+    if not text:
+        return 0
+    scale = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1].lower(), 1)
+    digits = text[:-1] if scale > 1 else text
+    if not digits.isdigit():
+        raise BadRunOption(f"--memory {text!r} is no size", hint="write 64m, 512m or 1g")
+    return int(digits) * scale

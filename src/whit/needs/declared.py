@@ -1,0 +1,66 @@
+"""What the user says about needs, as a value; and the words it can be said in. Pure."""
+
+import difflib
+
+import msgspec
+
+from whit.errors import UnknownNeed
+from whit.model.plan import What
+from whit.model.tree import normal_path
+from whit.needs.rules import LIBRARIES, RULES, rule_named
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """`add` and `drop` hold codes or names (N010, ca-roots); `add` also `directory:/path`.
+
+    `zones` limits zone data to these; `ca_extra` are PEM files on the host; `directories` must be
+    there and writable.
+    """
+
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    ca_extra: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
+
+    def added(self) -> dict[str, str]:
+        """Code -> the words that added it."""
+        words = {code_of(word): f"--need {word}" for word in self.add if ":" not in word}
+        if self.zones:
+            words.setdefault("N020", "--tz " + ",".join(self.zones))
+        if self.ca_extra:
+            words.setdefault("N010", "--ca-extra")
+        return words
+
+    def dropped(self) -> dict[str, str]:
+        return {code_of(word): f"--without {word}" for word in self.drop}
+
+    def extra(self) -> tuple[What, ...]:
+        """Directories that were declared, by setting or by `--need directory:/path`."""
+        named = tuple(_path_of(word) for word in self.add if ":" in word)
+        return tuple(What("directory", (p,)) for p in (*map(normal_path, self.directories), *named))
+
+
+def code_of(word: str) -> str:
+    """The code that a word means. Errors: UnknownNeed."""
+    rule = rule_named(word)
+    if rule is not None:
+        return rule.code
+    if word.upper() == LIBRARIES[0] or word.lower() == LIBRARIES[1]:
+        return LIBRARIES[0]
+    known = [name for r in RULES for name in (r.code, r.name)]
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    raise UnknownNeed(
+        f"there is no need called {word!r}",
+        hint=f"did you mean {close[0]!r}?" if close else "`whit explain` lists them all",
+    )
+
+
+def _path_of(word: str) -> str:
+    kind, _, path = word.partition(":")
+    if kind != "directory":
+        raise UnknownNeed(
+            f"--need {word}: whit cannot provide a {kind!r} by name",
+            hint="directory:/path makes a directory; files are given under [files] in whit.toml",
+        )
+    return normal_path(path)
