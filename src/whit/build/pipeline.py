@@ -11,7 +11,7 @@ from time import perf_counter
 from whit.build.events import Finished, Listener, Warned
 from whit.build.house import House
 from whit.build.planning import Planned, planned
-from whit.build.programs import open_programs
+from whit.build.programs import Programs
 from whit.build.request import Request
 from whit.errors import BadSetting
 from whit.model.image import Compression, Image, Layer
@@ -21,31 +21,35 @@ from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
 
 
-def plan_only(request: Request, house: House, listen: Listener) -> tuple[Planned, ...]:
+def plan_only(
+    request: Request, programs: Programs, house: House, listen: Listener
+) -> tuple[Planned, ...]:
     """The corridor up to the Plan: nothing is written but Go's cache and what is remembered."""
     store = Store.open(house.store)
     try:
         return tuple(
-            planned(program, request, house, store, listen)
-            for program in open_programs(request, listen)
+            planned(program, request, house, store, listen, chains=True)
+            for program in programs.opened(listen)
         )
     finally:
         store.close()
 
 
-def build(request: Request, house: House, listen: Listener) -> tuple[Result, ...]:
+def build(
+    request: Request, programs: Programs, house: House, listen: Listener
+) -> tuple[Result, ...]:
     """An image for each program of the request, judged, stored and published."""
-    programs = tuple(open_programs(request, listen))
-    if len(programs) > 1 and request.names:
+    opened = programs.opened(listen)
+    if len(opened) > 1 and request.names:
         raise BadSetting(
-            f"one name for {len(programs)} images: {request.names[0]}",
+            f"one name for {len(opened)} images: {request.names[0]}",
             hint="leave -t out: each image is named for its program",
         )
     store = Store.open(house.store)
     try:
         return tuple(
             _built(planned(program, request, house, store, listen), request, house, store, listen)
-            for program in programs
+            for program in opened
         )
     finally:
         store.close()

@@ -1,21 +1,24 @@
 """Source in, open programs out: compile (or take a prebuilt file), map it, read its facts.
 
-Go runs as its own process, so the rooms that come after it are imported while it works: by the
-time the linker is done the rest of the corridor is ready.
+Go runs as its own process, so the rest of the corridor is imported while it works: whoever calls
+`start_programs` does so before importing `whit.build.pipeline`.
 """
 
 import mmap
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from whit.build.events import Finished, Listener, Started
+from whit.build.events import Finished, Listener, Started, Warned
 from whit.build.request import Request
 from whit.errors import NotAProgram
 from whit.model.program import Binary, Recipe
+
+if TYPE_CHECKING:
+    from whit.golang.compile import Compilation
 
 MAX_PROGRAM_BYTES = 8 << 30
 
@@ -27,11 +30,48 @@ class Opened(msgspec.Struct, frozen=True):
     data: memoryview
 
 
-def open_programs(request: Request, listen: Listener) -> Iterator[Opened]:
-    """Each program that the request's source gives, compiled in one run of Go."""
+def start_programs(request: Request) -> "Programs":
+    """Start Go, or take the prebuilt program; returns while Go still works."""
     prebuilt = _prebuilt(request)
-    for binary in (prebuilt,) if prebuilt else _compiled(request, listen):
-        yield Opened(binary, map_file(binary.path))
+    if prebuilt is not None:
+        return Programs(prebuilt, None, request.source)
+    return Programs(None, _compilation(request), request.source)
+
+
+class Programs:
+    """The programs that a request's source gives, once Go is done."""
+
+    def __init__(
+        self, prebuilt: Binary | None, compilation: "Compilation | None", source: str
+    ) -> None:
+        self._begun = perf_counter()
+        self._prebuilt, self._compilation, self._source = prebuilt, compilation, source
+
+    def opened(self, listen: Listener) -> tuple[Opened, ...]:
+        """Wait for Go; map what it made. Errors: those of the G pages."""
+        if self._compilation is None:
+            binaries = (self._prebuilt,) if self._prebuilt else ()
+        else:
+            listen(Started("compile", self._source))
+            binaries = tuple(self._compilation.wait())
+            for warning in self._compilation.warnings:
+                listen(Warned(warning))
+            listen(Finished("compile", self._told(binaries), perf_counter() - self._begun))
+        return tuple(Opened(binary, map_file(binary.path)) for binary in binaries)
+
+    def cancel(self) -> None:
+        """End Go when the build ends early."""
+        if self._compilation is not None:
+            self._compilation.cancel()
+
+    def _told(self, binaries: tuple[Binary, ...]) -> str:
+        assert self._compilation is not None  # noqa: S101 - for the type checker
+        detail = ", ".join(binary.name for binary in binaries[:4])
+        if len(binaries) > 4:
+            detail += f" and {len(binaries) - 4} more"
+        toolchain = self._compilation.toolchain
+        origin = "" if toolchain.origin == "PATH" else f" from {toolchain.origin}"
+        return f"{detail} for {binaries[0].platform} with Go {toolchain.version}{origin}"
 
 
 def map_file(path: str) -> memoryview:
@@ -63,22 +103,10 @@ def _prebuilt(request: Request) -> Binary | None:
     )
 
 
-def _compiled(request: Request, listen: Listener) -> tuple[Binary, ...]:
+def _compilation(request: Request) -> "Compilation":
     from whit.golang.compile import start_compile
 
-    begun = perf_counter()
-    compilation = start_compile(recipe_of(request))
-    listen(Started("compile", request.source))
-    _warm_up()
-    binaries = compilation.wait()
-    detail = ", ".join(binary.name for binary in binaries[:4])
-    if len(binaries) > 4:
-        detail += f" and {len(binaries) - 4} more"
-    toolchain = compilation.toolchain
-    origin = "" if toolchain.origin == "PATH" else f" from {toolchain.origin}"
-    detail += f" for {request.platform} with Go {toolchain.version.removeprefix('go')}{origin}"
-    listen(Finished("compile", detail, perf_counter() - begun))
-    return binaries
+    return start_compile(recipe_of(request))
 
 
 def recipe_of(request: Request) -> Recipe:
@@ -96,16 +124,3 @@ def recipe_of(request: Request) -> Recipe:
         go=go.version,
         offline=request.offline,
     )
-
-
-def _warm_up() -> None:
-    """Import what comes after the compiler while the compiler runs."""
-    import whit.bases.embedded
-    import whit.binary.calls
-    import whit.binary.facts
-    import whit.layer.write
-    import whit.needs.findings
-    import whit.needs.planner
-    import whit.oci.assemble
-    import whit.prove.verdict
-    import whit.store.blobs  # noqa: F401

@@ -6,7 +6,6 @@ of their own). Flags go over the environment, the environment over the file, the
 defaults below. Lists given on the command line replace the file's; tables are merged key by key.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -191,6 +190,8 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise BadSettingsFile(f"{path} cannot be read: {error.strerror}") from error
     if len(raw) > MAX_FILE_BYTES:
         raise BadSettingsFile(f"{path} is larger than 1 MiB", hint="is this the right file?")
+    import tomllib
+
     try:
         text = raw.decode()
         table = tomllib.loads(text)

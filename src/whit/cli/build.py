@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from whit.build.house import open_house
+from whit.build.programs import start_programs
 from whit.cli.console import Console
 from whit.cli.options import GroupedCommand, request_from, shared
 
@@ -24,15 +26,18 @@ def command(context: click.Context, /, runs: bool, as_json: bool, **words: Any) 
     (example.com/app/cmd/app@latest), or a static program. The image's reference is printed on
     stdout; it lies in the local store and wherever --to says.
     """
-    from whit.build.house import open_house
-    from whit.build.pipeline import build
-
     console: Console = context.obj
     request = request_from(words)
     house = open_house()
-    results = build(request, house, console.hear)
+    programs = start_programs(request)
+    # Go runs: what comes after it is imported now, for nothing.
+    from whit.build.pipeline import build
     from whit.report.result import result_document, summary_lines
 
+    try:
+        results = build(request, programs, house, console.hear)
+    finally:
+        programs.cancel()
     for result in results:
         console.say(summary_lines(result))
     if as_json:

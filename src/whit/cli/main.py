@@ -1,6 +1,7 @@
 """Words of the command line in, exit status out. The only module that ends the process."""
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -123,4 +124,7 @@ def main() -> None:
             "hint: please report it with the lines above and the command you ran\n"
         )
         status = Exit.BUG
-    sys.exit(status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written and closed; taking the interpreter apart would only cost time.
+    os._exit(status)

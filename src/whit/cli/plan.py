@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from whit.build.house import open_house
+from whit.build.programs import start_programs
 from whit.cli.console import Console
 from whit.cli.options import GroupedCommand, request_from, shared
 
@@ -14,9 +16,9 @@ from whit.cli.options import GroupedCommand, request_from, shared
 @click.option("--why-not", metavar="PATH", help="Why is it not?")
 @click.option("--all", "everything", is_flag=True, help="Every file and every rule.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as a JSON document.")
-@click.pass_obj
+@click.pass_context
 def command(
-    console: Console,
+    context: click.Context,
     /,
     why: str | None,
     why_not: str | None,
@@ -28,13 +30,19 @@ def command(
 
     Then what was left out and why, and the totals. Nothing is written but Go's own cache.
     """
-    from whit.build.house import open_house
+    console: Console = context.obj
+    request = request_from(words)
+    programs = start_programs(request)
     from whit.build.pipeline import plan_only
     from whit.needs.planner import why as why_of
     from whit.needs.planner import why_not as why_not_of
     from whit.report.plan import plan_document, plan_lines, why_lines, why_not_lines
 
-    for planned in plan_only(request_from(words), open_house(), console.hear):
+    try:
+        plans = plan_only(request, programs, open_house(), console.hear)
+    finally:
+        programs.cancel()
+    for planned in plans:
         plan = planned.plan
         if why is not None:
             console.out(why_lines(why_of(plan, why), why))
