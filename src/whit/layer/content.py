@@ -57,15 +57,21 @@ class CheckedStream(io.BufferedIOBase):
             descriptor = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (OSError, ValueError) as error:
             raise unreadable(content.path, getattr(error, "strerror", None) or str(error)) from None
-        self._file = os.fdopen(descriptor, "rb", buffering=0)
         try:
-            self._check_file()
+            self._check_file(descriptor)
+            self._file = os.fdopen(descriptor, "rb", buffering=0)
         except BaseException:
-            self._file.close()
+            os.close(descriptor)
             raise
+        if not content.size:
+            try:
+                self._finish()
+            except BaseException:
+                self._file.close()
+                raise
 
-    def _check_file(self) -> None:
-        content, found = self._content, os.fstat(self._file.fileno())
+    def _check_file(self, descriptor: int) -> None:
+        content, found = self._content, os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise self._unreadable(content.path, "it is no regular file")
         end = content.offset + content.size
@@ -73,9 +79,7 @@ class CheckedStream(io.BufferedIOBase):
             how = f"it has {found.st_size} bytes where {end} were expected"
             raise self._changed(content.path, how)
         if content.offset:
-            self._file.seek(content.offset)
-        if not content.size:
-            self._finish()
+            os.lseek(descriptor, content.offset, os.SEEK_SET)
 
     def readable(self) -> bool:
         return True

@@ -103,8 +103,8 @@ class TarBytes:
             raise LayerTooLarge(f"the layer unpacks to more than {limits.tar_bytes} bytes")
         if self.tar_bytes > max(limits.free_bytes, self.blob_bytes * limits.ratio):
             raise LayerTooLarge(
-                f"the layer's {self.blob_bytes} bytes unpack to more than {self.tar_bytes}",
-                hint="it looks like a decompression bomb",
+                f"the layer looks like a bomb: {self.blob_bytes} bytes unpack to {self.tar_bytes}",
+                hint="no honest program compresses that well; do not use this image",
             )
 
     def _input(self, size: int) -> bytes:

@@ -45,6 +45,7 @@ def raw_entries(source: TarBytes) -> Iterator[RawEntry]:
     for _ in range(source.limits.entries + 1):
         block = source.read_block(BLOCK)
         if block == _ZERO_BLOCK:
+            # POSIX wants two zero blocks; Go's reader takes one at the very end, and so do we.
             if source.read_block(BLOCK).strip(b"\0") or extended:
                 raise BrokenLayer("the layer's tar ends with half an end marker")
             return
@@ -131,9 +132,9 @@ def _records(body: bytes) -> dict[bytes, bytes]:
     at = 0
     while at < len(body):
         blank = body.find(b" ", at, at + 12)
-        digits = body[at:blank] if blank > 0 else b""
+        digits = body[at : max(at, blank)]
         end = at + int(digits) if digits.isdigit() else 0
-        if not blank < end <= len(body) or body[end - 1] != 0x0A:
+        if not at < blank < end <= len(body) or body[end - 1] != 0x0A:
             raise BrokenLayer("an extended header of the layer's tar is damaged")
         key, equals, value = body[blank + 1 : end - 1].partition(b"=")
         if not equals or not key:
