@@ -124,9 +124,9 @@ def python_for(user: str) -> list[str]:
     if os.geteuid() or not setpriv:
         return []
     drop = [setpriv, "--reuid", user, "--regid", user, "--init-groups"]
-    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+    for python in (f"/usr/bin/python3.{sys.version_info.minor}", sys.executable):
         done = subprocess.run(
-            [*drop, python, "-c", "import msgspec, whit"],
+            [*drop, python, "-c", "import os, sys, msgspec, whit; os.stat(sys.executable)"],
             env=environment_for(user),
             capture_output=True,
             check=False,

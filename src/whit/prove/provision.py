@@ -76,7 +76,7 @@ def unprovided(
         return _zones(what.names, walker, env)
     if what.kind in ("tmp", "home"):
         name = "TMPDIR" if what.kind == "tmp" else "HOME"
-        place = env.get(name) or ("/tmp" if what.kind == "tmp" else account.home)  # noqa: S108
+        place = env.get(name) or ("/tmp" if what.kind == "tmp" else account.home)
         return _writable(place, walker, account)
     if what.kind == "program":
         return tuple(name for name in what.names if not _program(name, walker, env))

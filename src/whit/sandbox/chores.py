@@ -36,7 +36,7 @@ def main(words: list[str]) -> int:
         owner = json.loads(line)
         os.lchown(owner["path"], owner["uid"], owner["gid"])
         if owner["mode"] is not None:
-            os.chmod(owner["path"], owner["mode"])  # noqa: PTH101
+            os.chmod(owner["path"], owner["mode"])
     return 0
 
 

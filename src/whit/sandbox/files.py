@@ -36,7 +36,7 @@ def host_files(request: RunRequest, workspace: Path) -> tuple[Mount, ...]:
 
 def _read(path: str) -> str:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return file.read(_GREATEST_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""

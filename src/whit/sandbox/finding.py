@@ -76,7 +76,7 @@ def _first_that_works(tries: tuple[Runtime, ...], cache: Path) -> Runtime:
 def key_of(found: dict[str, str]) -> str:
     parts = [boot_id(), str(os.geteuid())]
     for path in filter(None, found.values()):
-        status = os.stat(path)  # noqa: PTH116
+        status = os.stat(path)
         parts.append(f"{path}:{status.st_size}:{status.st_mtime_ns}")
     return " ".join(parts)
 

@@ -47,7 +47,7 @@ def find_program(name: str) -> str:
     path = os.environ.get("PATH") or os.defpath
     for directory in (*path.split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin"):
         found = f"{directory}/{name}"
-        if directory.startswith("/") and os.path.isfile(found) and os.access(found, os.X_OK):  # noqa: PTH113
+        if directory.startswith("/") and os.path.isfile(found) and os.access(found, os.X_OK):
             return found
     return ""
 
@@ -83,7 +83,7 @@ def _name_of(uid: int) -> str:
 
 def _text(path: str) -> str:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return file.read(_GREATEST_FILE_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""

@@ -48,6 +48,10 @@ if [ -n "$runtime" ]; then
   kill -9 $(cat /proc/"$runtime"/task/*/children) "$runtime"
 fi
 "$@"
+while read -r _ place _; do
+  case $place in "$directory"/*) umount -l "$place" ;; esac
+done </proc/self/mounts
+find /sys/fs/cgroup -maxdepth 5 -depth -type d -name "${directory##*/}" -exec rmdir {} +
 rm -rf -- "$directory"
 """
 
@@ -89,6 +93,10 @@ def run(
     """
     if not runtime.has_cgroups:
         host = msgspec.structs.replace(host, has_cgroup_limits=False)
+    if runtime.name == "runc" and not host.is_root:
+        # runc 1.1 (libcontainer/init_linux.go) refuses further groups without root.
+        account = msgspec.structs.replace(request.account, groups=())
+        request = msgspec.structs.replace(request, account=account)
     _check_limits(request.limits, host)
     document = runtime_document(request, host, host_files(request, workspace.path))
     (workspace.path / "config.json").write_bytes(runtime_bytes(document))

@@ -167,15 +167,11 @@ class HostFacts(msgspec.Struct, frozen=True):
 def parse_port(text: str) -> Port:
     """`8080`, `8080:80`, `127.0.0.1:8080:80`, each with an optional `/tcp`."""
     body, _, protocol = text.partition("/")
-    address, _, numbers = body.rpartition(":") if body.count(":") > 1 else ("", "", body)
-    if body.count(":") > 1:
-        address, _, host = address.rpartition(":")
-        numbers = f"{host}:{numbers}"
-    host, _, inside = numbers.partition(":")
-    good = protocol in ("", "tcp") and host.isascii() and host.isdigit()
-    inside = inside or host
-    if good and inside.isascii() and inside.isdigit() and len(host) < 6 and len(inside) < 6:
-        port = Port(int(host), int(inside), address.strip("[]"))
+    parts = body.rsplit(":", 2)
+    address = parts.pop(0) if len(parts) == 3 else ""
+    good = protocol in ("", "tcp") and (address or body.count(":") < 2)
+    if good and all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
+        port = Port(int(parts[0]), int(parts[-1]), address.strip("[]"))
         if 0 < port.host < 65536 and 0 < port.container < 65536:
             return port
     raise BadRunOption(
@@ -325,7 +321,7 @@ def _mounts_of(
         if bound_sys
         else MountPoint("/sys", "sysfs", "sysfs", (*quiet, "ro")),
         MountPoint("/dev/mqueue", "mqueue", "mqueue", quiet),
-        MountPoint("/dev/shm", "shm", "tmpfs", (*quiet, "mode=1777", "size=65536k")),  # noqa: S108
+        MountPoint("/dev/shm", "shm", "tmpfs", (*quiet, "mode=1777", "size=65536k")),
     ]
     found += [
         MountPoint(path, "tmpfs", "tmpfs", ("nosuid", "nodev", "mode=1777"))

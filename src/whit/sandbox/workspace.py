@@ -115,4 +115,4 @@ def _open_up(path: Path) -> None:
     """Give the owner back the right to list and change each directory."""
     for directory, _, _ in os.walk(path, onerror=None):
         with suppress(OSError):
-            os.chmod(directory, 0o700)  # noqa: PTH101
+            os.chmod(directory, 0o700)

@@ -1,0 +1,130 @@
+import msgspec
+import pytest
+
+from whit.errors import BrokenImage
+from whit.model.names import Platform
+from whit.model.plan import Entry, Need, Plan, RunConfig, Standing, What
+from whit.model.tree import Bytes, Content, Dir, File, Node
+from whit.model.verdict import Observation, Status, Verdict
+from whit.prove.verdict import Seen, judge, refuse_broken
+
+AMD64 = Platform("linux", "amd64")
+CONFIG = RunConfig(AMD64, entrypoint=("/app",))
+
+
+class Facts(msgspec.Struct, frozen=True):
+    platform: Platform = AMD64
+    interpreter: str = ""
+    libraries: tuple[str, ...] = ()
+
+
+def read(content: Content) -> bytes:
+    assert isinstance(content, Bytes)
+    return content.data
+
+
+def plan_of(
+    config: RunConfig = CONFIG, needs: tuple[Need, ...] = (), app_mode: int = 0o755, **nodes: Node
+) -> Plan:
+    placed = {"/app": File(Bytes(b"x"), app_mode)}
+    placed |= {"/" + name.replace("__", "/"): node for name, node in nodes.items()}
+    entries = tuple(Entry(p, n, "N000", "test", "because") for p, n in placed.items())
+    return Plan(entries, config, needs)
+
+
+def verdict(plan: Plan, facts: Facts | None = None, seen: Seen | None = None) -> Verdict:
+    return judge(plan, facts or Facts(), read, seen)
+
+
+def failed(found: Verdict) -> list[str]:
+    assert (found.status is Status.BROKEN) == any(not c.passed for c in found.checks)
+    return [check.name for check in found.checks if not check.passed]
+
+
+def need(*what: What) -> tuple[Need, ...]:
+    return (Need("N010", "CA roots", Standing.REQUIRED, what),)
+
+
+def test_a_static_program_alone_is_unproven_and_sound() -> None:
+    found = verdict(plan_of())
+    assert (found.status, failed(found), found.missing, found.unexplained) == (
+        *(Status.UNPROVEN, [], (), ()),
+    )
+    refuse_broken(found)
+
+
+def change(**fields: object) -> RunConfig:
+    return msgspec.structs.replace(CONFIG, **fields)
+
+
+@pytest.mark.parametrize(
+    ("plan", "name", "words"),
+    [
+        (plan_of(change(entrypoint=())), "entrypoint", "names no program"),
+        (plan_of(change(entrypoint=("/nope",))), "entrypoint", "/nope is not in the image"),
+        (plan_of(change(entrypoint=("/d",)), d=Dir()), "entrypoint", "no regular file"),
+        (plan_of(app_mode=0o644), "executable", "may not execute /app"),
+        (plan_of(app_mode=0o750), "executable", "user 65532:65532"),
+        (
+            plan_of(change(entrypoint=("/p/x",)), p=Dir(0o700), p__x=File(Bytes(b""), 0o755)),
+            *("executable", "may not enter /p"),
+        ),
+        (plan_of(change(user="web")), "user", "no user named 'web'"),
+        (plan_of(change(working_dir="/work")), "working directory", "/work is not in the image"),
+        (plan_of(change(working_dir="/app")), "working directory", "no directory"),
+        (plan_of(change(env=(("A", "1"), ("A", "2")))), "environment", "A is set twice"),
+        (plan_of(change(env=(("A=B", "1"),))), "environment", "no variable's name"),
+        (plan_of(change(platform=Platform("linux", "arm64"))), "platform", "linux/arm64"),
+        (plan_of(needs=need(What("ca-roots"))), "N010 CA roots", "ca-certificates.crt"),
+        (plan_of(needs=need(What("tmp"))), "N010 CA roots", "/tmp"),
+        (plan_of(needs=need(What("tmp")), tmp=Dir(0o755)), "N010 CA roots", "not writable"),
+        (plan_of(needs=need(What("file", ("/etc/x",)))), "N010 CA roots", "/etc/x"),
+        (plan_of(needs=need(What("program", ("git",)))), "N010 CA roots", "git"),
+        (
+            plan_of(needs=need(What("zones", ("Europe/Rome",))), usr__share__zoneinfo=Dir()),
+            *("N010 CA roots", "zoneinfo/Europe/Rome"),
+        ),
+    ],
+)
+def test_what_breaks_an_image(plan: Plan, name: str, words: str) -> None:
+    found = verdict(plan)
+    assert failed(found) == [name]
+    with pytest.raises(BrokenImage, match=words):
+        refuse_broken(found)
+
+
+def test_loader_and_libraries_must_be_in_the_tree() -> None:
+    facts = Facts(interpreter="/lib64/ld.so.2", libraries=("libc.so.6",))
+    assert failed(verdict(plan_of(), facts)) == ["loader", "library"]
+    held: dict[str, Node] = {"lib64__ld.so.2": File(Bytes(b""), 0o755)}
+    held["lib__x86_64-linux-gnu__libc.so.6"] = File(Bytes(b""))
+    assert failed(verdict(plan_of(**held), facts)) == []
+
+
+def test_needs_are_satisfied_where_go_looks() -> None:
+    what = (What("ca-roots"), What("zones", ("UTC", "Europe/Rome")), What("tmp"), What("users"))
+    held: dict[str, Node] = {
+        "etc__ssl__cert.pem": File(Bytes(b"")),
+        "usr__share__zoneinfo__Europe__Rome": File(Bytes(b"")),
+        "tmp": Dir(0o1777),
+        "etc__passwd": File(Bytes(b"web:x:7:7::/home:/none\n")),
+    }
+    found = verdict(plan_of(change(user="web"), need(*what), **held))
+    assert failed(found) == []
+    assert any(c.detail == "web is 7:7" for c in found.checks)
+
+
+def test_assumed_needs_break_nothing() -> None:
+    assumed = (Need("N010", "CA roots", Standing.ASSUMED_NOT, (What("ca-roots"),)),)
+    assert failed(verdict(plan_of(needs=assumed))) == []
+
+
+def test_a_run_proves_or_breaks() -> None:
+    ran = Observation(("/app", "--version"), 0, "v1\n", 0.01, "runc")
+    assert verdict(plan_of(), seen=Seen((ran,))).status is Status.PROVEN
+    other = msgspec.structs.replace(ran, status=2, output="no such flag\n")
+    broken = verdict(plan_of(), seen=Seen((other,)))
+    with pytest.raises(BrokenImage, match="status 2, expected 0") as caught:
+        refuse_broken(broken)
+    assert caught.value.output == "no such flag\n"
+    assert verdict(plan_of(), seen=Seen((other,), 2)).status is Status.PROVEN
