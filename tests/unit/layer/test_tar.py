@@ -105,7 +105,7 @@ def test_damage_is_said(data: bytes, message: str):
         b"path=abc\n",
         b"9 pathabc\n",
         b"8 =abcd\n",
-        b"12 path=abc\n",
+        b"13 path=abc\n",
         b"12 size=1x2\n",
         b"12 size=-12\n",
         b"22 GNU.sparse.major=1\n",
