@@ -27,11 +27,18 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def examine_host(store: Path, cache: Path | None = None) -> tuple[Finding, ...]:
-    """Look at everything whit uses. `store` may not exist yet; `cache` remembers the runtime."""
+    """Look at everything whit uses. `store` may not exist yet.
+
+    With `cache` the runtime that builds remember is shown; without, they are all tried afresh.
+    """
+    import tempfile  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="whit-doctor-") as fresh:
+        runtime = _runtime(cache or Path(fresh))
     return (
         _python(),
         _go(),
-        _runtime(cache or store.parent / "whit-doctor"),
+        runtime,
         _user_namespaces(),
         _subordinate_ids(),
         _cgroups(),

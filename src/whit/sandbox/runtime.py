@@ -21,7 +21,6 @@ import msgspec
 from whit.errors import CannotStart, RuntimeFailed
 from whit.sandbox.engine import Runtime
 from whit.sandbox.files import host_files
-from whit.sandbox.ports import publish
 from whit.sandbox.spec import HostFacts, Limits, RunRequest, runtime_bytes, runtime_document
 from whit.sandbox.workspace import Workspace
 
@@ -102,17 +101,23 @@ def run(
     (workspace.path / "config.json").write_bytes(runtime_bytes(document))
     call = _Call(runtime, workspace)
     with ExitStack() as ending:
-        ports = ending.enter_context(publish(request, host))
+        connect = None
+        if request.ports:
+            from whit.sandbox.ports import publish  # noqa: PLC0415
+
+            connect = ending.enter_context(publish(request, host)).connect
         started = time.monotonic()
-        process = call.start(request, capture)
+        # Outermost: a signal during the clean-up must not interrupt it.
+        ending.enter_context(_forwarding(call))
         ending.callback(call.end)
-        ending.enter_context(_forwarding(process, call))
+        process = call.start(request, capture)
         timer = threading.Timer(request.limits.seconds, call.time_out)
         if request.limits.seconds:
             timer.start()
             ending.callback(timer.join)
             ending.callback(timer.cancel)
-        ports.connect(process, workspace)
+        if connect:
+            connect(process, workspace)
         output, dropped = _read(process, capture)
         status = process.wait()
         seconds = time.monotonic() - started
@@ -130,6 +135,7 @@ class _Call:
         self.state = str(workspace.state)
         self.log = workspace.path / "runtime.log"
         self.timed_out = False
+        self._heard: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
 
@@ -152,7 +158,18 @@ class _Call:
             process_group=None if request.terminal else 0,
         )
         self._tell_keeper(f"{self._process.pid}\n")
+        if self._heard:  # before there was anybody to hear it
+            self._process.send_signal(self._heard[-1])
         return self._process
+
+    def signal(self, number: int) -> None:
+        """Pass it on; one SIGINT or SIGTERM too many kills."""
+        self._heard.append(number)
+        if sum(n in (signal.SIGINT, signal.SIGTERM) for n in self._heard) >= _PATIENCE:
+            self.kill()
+        elif self._process:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
 
     def arguments(self, *options: str) -> list[str]:
         plain = self.runtime.command(self.state)
@@ -273,18 +290,11 @@ def _read(process: subprocess.Popen[bytes], capture: Capture | None) -> tuple[by
 
 
 @contextmanager
-def _forwarding(process: subprocess.Popen[bytes], call: _Call) -> Iterator[None]:
+def _forwarding(call: _Call) -> Iterator[None]:
     """Pass signals on while the program runs; only a main thread may, elsewhere nothing changes."""
-    heard: list[int] = []
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        heard.append(number)
-        hard = [n for n in heard if n in (signal.SIGINT, signal.SIGTERM)]
-        if len(hard) >= _PATIENCE:
-            call.kill()
-        else:
-            with suppress(ProcessLookupError):
-                process.send_signal(number)
+        call.signal(number)
 
     if threading.current_thread() is not threading.main_thread():
         yield

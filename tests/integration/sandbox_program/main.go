@@ -51,11 +51,10 @@ func main() {
 	case "sleep":
 		fmt.Println("sleeping")
 		time.Sleep(time.Hour)
-	case "die":
-		signal.Reset()
-		syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		time.Sleep(time.Second)
-		os.Exit(99) // process 1 is immune to its own signals
+	case "deaf":
+		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
+		fmt.Println("deaf")
+		time.Sleep(time.Hour)
 	case "listen":
 		heard := make(chan os.Signal, 4)
 		signal.Notify(heard, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
