@@ -11,8 +11,8 @@ import msgspec
 
 from whit.errors import GoStopped
 from whit.golang.command import build_arguments, inherited_linker_flags
-from whit.golang.environment import build_environment, go_setting
-from whit.golang.failure import failure_of, is_vcs_failure, release_asked
+from whit.golang.environment import build_environment, go_setting, module_cache
+from whit.golang.failure import is_vcs_failure, release_asked
 from whit.golang.gomod import read_gomod
 from whit.golang.linkerflags import asks_for, filler
 from whit.golang.output import Made, OutputPlace, cache_of
@@ -43,6 +43,9 @@ class Compilation:
         self.recipe, self.toolchain = recipe, toolchain
         self.warnings: tuple[str, ...] = _early_warnings(recipe, env)
         self._env = env
+        self._from_cache = bool(recipe.source.version) and _is_in_module_cache(
+            recipe, toolchain, env
+        )
         self._fill = _filler(recipe, env)
         self._place = OutputPlace(recipe, cache_of(env))
         try:
@@ -60,7 +63,7 @@ class Compilation:
         """The programs, sorted by name. Interrupted, it ends Go and everything Go started."""
         try:
             outcome = self._build.wait()
-            for mended in (self._with_newer_go, self._without_vcs):
+            for mended in (self._from_proxy, self._with_newer_go, self._without_vcs):
                 if not outcome.is_good:
                     outcome = mended(outcome)
             if not outcome.is_good:
@@ -93,7 +96,14 @@ class Compilation:
         if recipe.source.version:
             from whit.golang.module import install_command  # noqa: PLC0415
 
-            command, env = install_command(recipe, go, arguments, self._go_env(), self._place.root)
+            command, env = install_command(
+                recipe,
+                go,
+                arguments,
+                self._go_env(),
+                self._place.root,
+                from_cache=self._from_cache,
+            )
         else:
             command = [go.path, "build", *arguments, "-o", self._place.bin + "/"]
             command += ["--", *recipe.source.packages]
@@ -102,6 +112,14 @@ class Compilation:
 
     def _go_env(self) -> dict[str, str]:
         return go_environment(self.toolchain, self._env)
+
+    def _from_proxy(self, outcome: Outcome) -> Outcome:
+        """Once more with the user's proxies, where the module cache alone was not enough."""
+        if not self._from_cache or self.recipe.offline or outcome.errors.startswith("# "):
+            return outcome
+        self._from_cache = False
+        self._build = self._start()
+        return self._build.wait()
 
     def _with_newer_go(self, outcome: Outcome) -> Outcome:
         """Once more with what a dependency or workspace turned out to ask for."""
@@ -187,6 +205,12 @@ def _filler(recipe: Recipe, env: Mapping[str, str]) -> Callable[[str], str]:
     return filler(facts, env, why_missing)
 
 
+def _is_in_module_cache(recipe: Recipe, toolchain: Toolchain, env: Mapping[str, str]) -> bool:
+    from whit.golang.module import is_cached  # noqa: PLC0415
+
+    return recipe.offline or is_cached(recipe.source, module_cache(env, toolchain.root))
+
+
 def _early_warnings(recipe: Recipe, env: Mapping[str, str]) -> tuple[str, ...]:
     """Go leaves VCS stamps out without a word when git is missing; we say so."""
     if recipe.source.version or "-buildvcs=false" in env.get("GOFLAGS", ""):
@@ -199,7 +223,8 @@ def _early_warnings(recipe: Recipe, env: Mapping[str, str]) -> tuple[str, ...]:
         if parent == directory:
             return ()
         directory = parent
-    return (
+    warning = (
         f"{directory} is a git checkout and git is not installed: "
-        "the program will not know its revision",
+        "the program will not know its revision"
     )
+    return (warning,)

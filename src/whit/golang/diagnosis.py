@@ -1,16 +1,26 @@
 """A failed build in, the error that helps out; Go is asked again where that tells more."""
 
 import os
+import re
 from collections.abc import Mapping
 
-from whit.errors import ChooseProgram, NoProgram, WhitError
+from whit.errors import (
+    ChooseProgram,
+    CompileFailed,
+    NeedsCgo,
+    NoProgram,
+    NoSuchVersion,
+    WhitError,
+)
 from whit.golang.failure import failure_of
 from whit.golang.listing import list_packages
+from whit.golang.module import versions_near
 from whit.golang.process import Outcome
 from whit.golang.toolchain import Toolchain
 from whit.model.program import Recipe
 
 _SHOWN = 12
+_HEADER = re.compile(r"^# (\S+)", re.MULTILINE)
 
 
 def diagnose(
@@ -18,9 +28,53 @@ def diagnose(
 ) -> WhitError:
     """The error for a failed build of `recipe`."""
     error = failure_of(outcome, recipe)
+    if isinstance(error, NoSuchVersion) and recipe.source.version and not recipe.offline:
+        return _with_versions(error, recipe, toolchain, env)
+    if env.get("CGO_ENABLED") == "0" and isinstance(error, NoProgram | CompileFailed):
+        needy = _cgo_packages(outcome, recipe, toolchain, env)
+        if needy:
+            return NeedsCgo(
+                f"{_listed(needy)} needs cgo, which whit does not build yet",
+                hint="use a package without C, or build the program by hand with CGO_ENABLED=1 "
+                "and give whit the binary",
+                output=error.output,
+            )
     if isinstance(error, NoProgram) and not recipe.source.version:
         return _programs_below(error, recipe, toolchain, env)
     return error
+
+
+def _with_versions(
+    error: NoSuchVersion, recipe: Recipe, toolchain: Toolchain, env: Mapping[str, str]
+) -> WhitError:
+    near = versions_near(recipe.source, toolchain, env)
+    if near:
+        error.hint = f"newest versions: {', '.join(near)}"
+    return error
+
+
+def _cgo_packages(
+    outcome: Outcome, recipe: Recipe, toolchain: Toolchain, env: Mapping[str, str]
+) -> list[str]:
+    """The packages in trouble, or imported by those, that have files for cgo only.
+
+    cgo is switched on for the question alone: `go list` then says which files would be used.
+    """
+    failed = set(_HEADER.findall(outcome.errors))
+    excluded = "build constraints exclude all Go files" in outcome.errors
+    if recipe.source.version or not (excluded or (failed and "undefined: " in outcome.errors)):
+        return []
+    packages = list_packages(
+        recipe.source, toolchain, {**env, "CGO_ENABLED": "1"}, flags=("-deps",)
+    )
+    needy = [p for p in packages if p.cgo_file_count and not p.is_standard]
+    if excluded:
+        return [p.path for p in needy if p.directory in outcome.errors or not p.file_count]
+    return [p.path for p in needy if p.path in failed or f"undefined: {p.name}." in outcome.errors]
+
+
+def _listed(paths: list[str]) -> str:
+    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 def _programs_below(

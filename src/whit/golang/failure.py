@@ -32,6 +32,7 @@ _NETWORK = (
 )  # fmt: skip
 _NO_VERSION = (
     "unknown revision", "no matching versions for query", "invalid version:", "404 Not Found",
+    "403 Forbidden",
     "410 Gone", "malformed module path", "does not contain package", "cannot find module",
     "disallowed version string", "unrecognized import path", "not found: module",
     "can't query version", "repository not found", "could not read Username",
@@ -98,7 +99,7 @@ def _compiler_trouble(text: str) -> WhitError:
         f"the program does not compile: {spots} error{'s' * (spots != 1)}"
         if spots
         else "Go could not build the program"
-    )  # noqa: E501
+    )
     return CompileFailed(what, hint="Go's own words stand above", output=text)
 
 

@@ -143,7 +143,7 @@ class OutputPlace:
 
 
 def cache_of(env: Mapping[str, str]) -> str:
-    """whit's cache directory: WHIT_CACHE, else `whit` in the XDG cache directory."""
+    """The cache directory of whit: WHIT_CACHE, else `whit` in the XDG cache directory."""
     home = env.get("XDG_CACHE_HOME") or os.path.join(env.get("HOME", "/"), ".cache")
     return env.get("WHIT_CACHE") or os.path.join(home, "whit")
 

@@ -56,7 +56,7 @@ class Running:
             environment = {**environment, "PWD": directory}
         out_read, out_write = os.pipe2(os.O_CLOEXEC)
         error_read, error_write = os.pipe2(os.O_CLOEXEC)
-        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+        actions = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, out_write, 1),
             (os.POSIX_SPAWN_DUP2, error_write, 2),
@@ -66,9 +66,9 @@ class Running:
         try:
             self._group = os.posix_spawn(
                 command[0],
-                command,
+                tuple(command),
                 environment,
-                file_actions=actions,  # type: ignore[arg-type]
+                file_actions=actions,
                 setpgroup=0,
                 setsigmask=(),
                 setsigdef=(signal.SIGINT, signal.SIGPIPE, signal.SIGTERM),

@@ -18,7 +18,8 @@ import msgspec
 
 from whit.errors import GoTooOld, NoGo, NoSuchRelease
 from whit.golang.environment import go_setting
-from whit.golang.gomod import read_gomod
+from whit.golang.gomod import GoMod, read_gomod
+from whit.golang.goroot import release_of
 from whit.golang.process import find_program, run
 from whit.golang.versions import Release, parse_release
 
@@ -56,13 +57,9 @@ def find_go(
         if local and _covers(wanted, local.version):
             return Toolchain(local.path, local.version, "PATH", switch="local")
         return _from_package(wanted, offline, env)
-    gomod = read_gomod(directory) if directory else None
-    asked = (
-        max(filter(None, map(parse_release, (gomod.needs, gomod.wants))), default=None)
-        if gomod
-        else None
-    )  # noqa: E501
-    needed = parse_release(gomod.needs) if gomod else None
+    gomod = read_gomod(directory) if directory else GoMod()
+    needed = parse_release(gomod.needs)
+    asked = max(filter(None, (needed, parse_release(gomod.wants))), default=None)
     if local is None:
         return _without_local(asked, offline, env)
     switched = _switching(local, asked, env)
@@ -104,19 +101,6 @@ def go_on_path(env: Mapping[str, str]) -> Toolchain | None:
         if os.access(path, os.X_OK):
             return Toolchain(path, said.strip().removeprefix("go").split(" ")[0], "PATH")
     return None
-
-
-def release_of(path: str) -> str:
-    """The release of GOROOT/bin/go by the VERSION file, "" when `path` is not that."""
-    root = os.path.dirname(os.path.dirname(path))
-    try:
-        with open(os.path.join(root, "VERSION"), "rb") as file:
-            first = file.read(256).decode("ascii", "replace").split("\n", 1)[0].strip()
-        with open(path, "rb") as file:
-            is_program = file.read(4) == b"\x7fELF"
-    except OSError:
-        return ""
-    return first.removeprefix("go").split(" ")[0] if is_program and first[:2] == "go" else ""
 
 
 def _beside_script(script: str) -> list[str]:

@@ -1,0 +1,96 @@
+"""A module path at a version in, the `go install` that builds it out.
+
+`go install path@version` is the one way Go builds another module as its own main module, so that
+the program records which version it is. It writes to $GOPATH/bin, or for another platform to
+$GOPATH/bin/linux_arm64, and nowhere else (GOBIN forbids cross compiling): each recipe gets a GOPATH
+of its own, while the module cache stays the user's.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from whit.golang.environment import module_cache, user_settings
+from whit.golang.process import run
+from whit.golang.toolchain import Toolchain
+from whit.model.program import Recipe, Source
+
+LIST_LIMIT_SECONDS = 20
+
+
+def install_command(
+    recipe: Recipe,
+    toolchain: Toolchain,
+    arguments: Sequence[str],
+    env: Mapping[str, str],
+    place: str,
+    *,
+    from_cache: bool,
+) -> tuple[list[str], dict[str, str]]:
+    """The command and its environment; `place` becomes its GOPATH.
+
+    `from_cache` tries what was fetched before without asking any proxy.
+    """
+    source = recipe.source
+    cache = module_cache(env, toolchain.root)
+    # GOBIN may also stand in the settings file, where only GOENV=off silences it.
+    chosen = {**user_settings(env), **env, "GOENV": "off"}
+    chosen.pop("GOBIN", None)
+    chosen |= {"GOPATH": place, "GOMODCACHE": cache}
+    if from_cache:
+        # Go asks the proxy about every prefix of the path although the module lies in the cache.
+        # The cache has the layout of a proxy and answers the same questions at once.
+        chosen["GOPROXY"] = f"file://{cache}/cache/download"
+    package = f"{source.packages[0]}@{source.version}"
+    return [toolchain.path, "install", *arguments, "--", package], chosen
+
+
+def resolved_source(source: Source, program: str) -> Source:
+    """The source with the version that went into `program` in place of a query like latest."""
+    version = module_of(program)[1]
+    return msgspec.structs.replace(source, version=version) if version else source
+
+
+def module_of(program: str) -> tuple[str, str]:
+    """(path, version) of the main module that a program records; empty when it records none."""
+    import mmap  # noqa: PLC0415
+
+    from whit.binary.elf import read_elf  # noqa: PLC0415
+    from whit.binary.goinfo import read_goinfo  # noqa: PLC0415
+
+    with open(program, "rb") as file:
+        info = read_goinfo(read_elf(memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))))
+    return (info.main.path, info.main.version) if info is not None and info.main else ("", "")
+
+
+def versions_near(
+    source: Source, toolchain: Toolchain, env: Mapping[str, str], limit: int = 8
+) -> tuple[str, ...]:
+    """The newest released versions of the module that holds the source's package, newest last."""
+    path = source.packages[0]
+    chosen = {**env, "GOFLAGS": "-mod=mod", "GOWORK": "off", "GO111MODULE": "on"}
+    while "/" in path:
+        command = (toolchain.path, "list", "-m", "-versions", "--", path)
+        answer = run(command, chosen, "/", LIST_LIMIT_SECONDS)
+        words = answer.output.split()
+        if answer.is_good and len(words) > 1:
+            return tuple(words[-limit:])
+        path = path.rpartition("/")[0]
+    return ()
+
+
+def is_cached(source: Source, cache: str) -> bool:
+    """Whether the very version lies in the module cache; a query such as latest never does."""
+    path = _escaped(source.packages[0])
+    name = _escaped(source.version)
+    while path and ".." not in path:
+        if os.path.exists(os.path.join(cache, "cache/download", path, "@v", f"{name}.zip")):
+            return True
+        path = path.rpartition("/")[0]
+    return False
+
+
+def _escaped(text: str) -> str:
+    """Upper case as the module cache spells it: BurntSushi is !burnt!sushi."""
+    return "".join(f"!{letter.lower()}" if letter.isupper() else letter for letter in text)
