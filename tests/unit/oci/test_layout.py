@@ -1,0 +1,174 @@
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from layer_samples import config, small_tree, written
+from whit.errors import BadName, CannotWriteImage, InvalidImage, NotALayout
+from whit.model.image import Compression, Format, Image
+from whit.oci.archive import full_name, write_docker_archive, write_oci_archive
+from whit.oci.assemble import assemble
+from whit.oci.layout import Named, name_of, read_index, read_layout, with_image, write_layout
+
+
+class Made:
+    """An image and the blobs it needs."""
+
+    def __init__(self, text: bytes = b"one\n", form: Format = Format.GZIP) -> None:
+        layer, data = written(small_tree(text), Compression(form))
+        self.image: Image = assemble((layer,), config())
+        self.blobs = {layer.digest: data}
+        self.tar = written(small_tree(text))[1]
+
+    def open_blob(self, digest: str) -> io.BytesIO:
+        return io.BytesIO(self.blobs[digest])
+
+
+def index_names(directory: Path) -> list[tuple[str, str]]:
+    entries = read_index(str(directory)).manifests
+    return sorted((name_of(entry), entry.digest) for entry in entries)
+
+
+def test_what_is_written_is_read(tmp_path: Path):
+    made, other = Made(), Made(b"two\n")
+    write_layout(str(tmp_path / "l"), [Named(made.image, ("a:1", "b:2"))], made.open_blob)
+    write_layout(str(tmp_path / "l"), [Named(other.image)], other.open_blob)
+    found = {one.image.manifest_digest: one.names for one in read_layout(str(tmp_path / "l"))}
+    assert found == {made.image.manifest_digest: ("a:1", "b:2"), other.image.manifest_digest: ()}
+    assert not list((tmp_path / "l").rglob("*.partial"))
+
+
+def test_writing_twice_changes_nothing(tmp_path: Path):
+    made = Made()
+    for _ in range(2):
+        write_layout(str(tmp_path), [Named(made.image, ("a:1",))], made.open_blob)
+    assert index_names(tmp_path) == [("a:1", made.image.manifest_digest)]
+
+
+def test_a_name_moves_and_its_old_image_stays(tmp_path: Path):
+    made, other = Made(), Made(b"two\n")
+    for one in (made, other):
+        write_layout(str(tmp_path), [Named(one.image, ("a:1",))], one.open_blob)
+    assert index_names(tmp_path) == sorted(
+        [("", made.image.manifest_digest), ("a:1", other.image.manifest_digest)]
+    )
+    index = with_image(read_index(str(tmp_path)), made.image, ("a:1",))
+    assert len(index.manifests) == 2
+
+
+def test_other_content_is_left_alone(tmp_path: Path):
+    (tmp_path / "main.go").touch()
+    made = Made()
+    with pytest.raises(NotALayout, match="holds no OCI layout"):
+        write_layout(str(tmp_path), [Named(made.image)], made.open_blob)
+    assert [path.name for path in tmp_path.iterdir()] == ["main.go"]
+    with pytest.raises(NotALayout):
+        read_layout(str(tmp_path))
+
+
+@pytest.mark.parametrize("marker", ["", "{}", '{"imageLayoutVersion":"2.0.0"}', "[]"])
+def test_an_unknown_layout_is_refused(tmp_path: Path, marker: str):
+    (tmp_path / "oci-layout").write_text(marker)
+    with pytest.raises(NotALayout):
+        read_layout(str(tmp_path))
+
+
+def test_a_failed_blob_leaves_no_file(tmp_path: Path):
+    made = Made()
+
+    def refuse(digest: str) -> io.BytesIO:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(CannotWriteImage, match="no space"):
+        write_layout(str(tmp_path), [Named(made.image, ("a",))], refuse)
+    assert list((tmp_path / "blobs/sha256").iterdir()) == []
+    assert index_names(tmp_path) == []
+
+
+def test_a_flipped_byte_in_a_document_is_said(tmp_path: Path):
+    made = Made()
+    write_layout(str(tmp_path), [Named(made.image)], made.open_blob)
+    path = tmp_path / "blobs/sha256" / made.image.config_digest[7:]
+    path.write_bytes(path.read_bytes().replace(b"linux", b"linuy"))
+    with pytest.raises(InvalidImage, match=made.image.config_digest):
+        read_layout(str(tmp_path))
+
+
+def test_an_index_in_an_index(tmp_path: Path):
+    made = Made()
+    write_layout(str(tmp_path), [Named(made.image)], made.open_blob)
+    for _ in range(3):
+        data = (tmp_path / "index.json").read_bytes()
+        from whit.model.names import digest_of
+
+        (tmp_path / "blobs/sha256" / digest_of(data)[7:]).write_bytes(data)
+        entry = {
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "digest": digest_of(data),
+            "size": len(data),
+            "annotations": {"org.opencontainers.image.ref.name": "multi"},
+        }
+        (tmp_path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    assert [one.names for one in read_layout(str(tmp_path))] == [("multi",)]
+
+
+# ---- archives -------------------------------------------------------------------------------
+
+
+def contents(data: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive}
+
+
+def test_an_oci_archive_is_a_layout(tmp_path: Path):
+    made, out = Made(), io.BytesIO()
+    write_oci_archive(out, [Named(made.image, ("app",))], made.open_blob)
+    with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (found,) = read_layout(str(tmp_path))
+    assert found.image.manifest == made.image.manifest
+    assert found.names == ("app",)
+    entry = read_index(str(tmp_path)).manifests[0]
+    assert entry.annotations["io.containerd.image.name"] == "docker.io/library/app:latest"
+    blob = tmp_path / "blobs/sha256" / made.image.layers[0].digest[7:]
+    assert blob.read_bytes() == made.blobs[made.image.layers[0].digest]
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_docker_archive(form: Format):
+    made, out = Made(form=form), io.BytesIO()
+    write_docker_archive(out, made.image, ("app", "r.example/x:2"), made.open_blob)
+    found = contents(out.getvalue())
+    (entry,) = json.loads(found["manifest.json"])
+    assert entry["RepoTags"] == ["app:latest", "r.example/x:2"]
+    assert found[entry["Config"]] == made.image.config
+    (layer,) = entry["Layers"]
+    wanted = made.blobs[made.image.layers[0].digest] if form is Format.GZIP else made.tar
+    assert found[layer] == wanted
+
+
+def test_a_layer_of_another_size_is_an_error():
+    made = Made()
+    made.blobs = {digest: data[:-1] for digest, data in made.blobs.items()}
+    with pytest.raises(InvalidImage, match="not"):
+        write_docker_archive(io.BytesIO(), made.image, ("app",), made.open_blob)
+
+
+@pytest.mark.parametrize(
+    ("short", "full"),
+    [
+        ("app", "docker.io/library/app:latest"),
+        ("me/app:1", "docker.io/me/app:1"),
+        ("localhost:5000/app", "localhost:5000/app:latest"),
+    ],
+)
+def test_full_names(short: str, full: str):
+    assert full_name(short) == full
+
+
+def test_a_bad_name_is_said():
+    made = Made()
+    with pytest.raises(BadName):
+        write_docker_archive(io.BytesIO(), made.image, ("App",), made.open_blob)
