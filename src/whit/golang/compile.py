@@ -41,7 +41,9 @@ class Compilation:
 
     def __init__(self, recipe: Recipe, env: dict[str, str], toolchain: Toolchain) -> None:
         self.recipe, self.toolchain = recipe, toolchain
-        self.warnings: tuple[str, ...] = _early_warnings(recipe, env)
+        self.warnings: tuple[str, ...] = _early_warnings(
+            recipe, env, go_setting("GOFLAGS", env, toolchain.root)
+        )
         self._env = env
         self._from_cache = bool(recipe.source.version) and _is_in_module_cache(
             recipe, toolchain, env
@@ -211,9 +213,9 @@ def _is_in_module_cache(recipe: Recipe, toolchain: Toolchain, env: Mapping[str, 
     return recipe.offline or is_cached(recipe.source, module_cache(env, toolchain.root))
 
 
-def _early_warnings(recipe: Recipe, env: Mapping[str, str]) -> tuple[str, ...]:
+def _early_warnings(recipe: Recipe, env: Mapping[str, str], goflags: str) -> tuple[str, ...]:
     """Go leaves VCS stamps out without a word when git is missing; we say so."""
-    if recipe.source.version or "-buildvcs=false" in env.get("GOFLAGS", ""):
+    if recipe.source.version or "-buildvcs=false" in goflags:
         return ()
     if find_program("git", env.get("PATH", os.defpath)):
         return ()

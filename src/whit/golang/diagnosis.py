@@ -97,8 +97,9 @@ def _programs_below(
     if len(places) > _SHOWN:
         shown += f"\n  and {len(places) - _SHOWN} more"
     common = os.path.commonpath([os.path.dirname(place) for place in places])
+    common = common if common.startswith(".") else f"./{common}"
     return ChooseProgram(
         f"{package} is no program itself; there {'are' if len(places) > 1 else 'is'} "
         f"{len(places)} below it",
-        hint=f"choose one:\n{shown}\nor all: whit build {common or '.'}/...",
+        hint=f"choose one:\n{shown}\nor all: whit build {common}/...",
     )

@@ -23,8 +23,12 @@ class Release(msgspec.Struct, frozen=True, order=True):
     def covers(self, other: "Release") -> bool:
         """Whether a name as short as 1.21 means `other`, or both are the same release."""
         if self.stage == 2 and self.patch < 0:
-            return (self.major, self.minor) == (other.major, other.minor)
+            return self.patch_line == other.patch_line
         return self == other
+
+    @property
+    def patch_line(self) -> tuple[int, int, int]:
+        return self.major, self.minor, self.stage
 
     def __str__(self) -> str:
         text = f"{self.major}.{self.minor}"
