@@ -18,7 +18,7 @@ def read_source(text: str, cwd: str) -> Source:
 
     A directory of another module than that of `cwd` is built from there. Raises BadSource.
     """
-    words = [text] if os.path.isdir(os.path.join(cwd, text)) else text.split()
+    words = [text] if text and os.path.isdir(os.path.join(cwd, text)) else text.split()
     if not words:
         raise BadSource("the source is empty", hint=_FORMS)
     for word in words:
