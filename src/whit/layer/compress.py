@@ -22,12 +22,14 @@ BLOCK_BYTES = MEBIBYTE
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """A level, and how much is compressed at once. `window_log` and `job_bytes` are zstd's."""
+    """A level, and how much is compressed at once. A zstd job is what one thread takes, and
+    `overlap_log` how much of what came before it may look at: 9 is a whole window, 8 a half.
+    """
 
     level: int
     block_bytes: int = BLOCK_BYTES
-    window_log: int = 0
     job_bytes: int = 0
+    overlap_log: int = 0
 
 
 class Compressor(Protocol):
@@ -50,11 +52,14 @@ _GZIP_FAST = (
     (0, Setting(1)),
 )
 _GZIP_BEST = ((0, Setting(12, block_bytes=4 * MEBIBYTE)),)
+# 24 MB at level 3: jobs of 2 MiB are 0.2 % larger than one job and use every processor.
 _ZSTD_FAST = (
-    (4 * MEBIBYTE, Setting(6)),
-    (0, Setting(3)),
+    (4 * MEBIBYTE, Setting(6, job_bytes=2 * MEBIBYTE)),
+    (0, Setting(3, job_bytes=2 * MEBIBYTE)),
 )
-_ZSTD_BEST = ((0, Setting(19)),)
+# 24 MB at level 19 take 14 s in one job; jobs of 8 MiB are 0.2 % larger and run side by side.
+# Level 22, longer windows and long-distance matching gain less than 0.01 % on programs.
+_ZSTD_BEST = ((0, Setting(19, job_bytes=8 * MEBIBYTE, overlap_log=8)),)
 _TABLE = {
     (Format.GZIP, Effort.FAST): _GZIP_FAST,
     (Format.GZIP, Effort.BEST): _GZIP_BEST,
@@ -83,7 +88,7 @@ def compressor_name(compression: Compression, tar_bytes: int) -> str:
         import zstandard  # noqa: PLC0415
 
         version = ".".join(str(part) for part in zstandard.ZSTD_VERSION)
-        return f"zstd {version} level {setting.level}"
+        return f"zstd {version} level {setting.level}, {setting.job_bytes // MEBIBYTE} MiB"
     return "none"
 
 
@@ -155,14 +160,13 @@ class _Zstandard:
         import zstandard  # noqa: PLC0415
 
         self.name, self.block_bytes, self._sink = name, setting.block_bytes, sink
-        extra = {"window_log": setting.window_log} if setting.window_log else {}
         parameters = zstandard.ZstdCompressionParameters.from_level(
             setting.level,
             source_size=tar_bytes,
             write_checksum=True,
             threads=workers(),
             job_size=setting.job_bytes,
-            **extra,
+            overlap_log=setting.overlap_log,
         )
         compressor = zstandard.ZstdCompressor(compression_params=parameters)
         self._stream = compressor.compressobj(size=tar_bytes)

@@ -27,7 +27,7 @@ from whit.oci.layout import (
     with_image,
     write_index,
 )
-from whit.store.files import DIRECTORIES, OWN_NAMES, locked, partial_file, sweep, writing
+from whit.store.files import DIRECTORIES, OWN_NAMES, locked, partial_file, settle, sweep, writing
 from whit.store.listing import Listed, Problem, entry_named, listed
 from whit.store.steps import Steps, key_of
 
@@ -62,6 +62,9 @@ class Store:
                 for name in DIRECTORIES:
                     os.makedirs(f"{directory}/{name}", exist_ok=True)
             check_marker(directory)
+            if not os.path.exists(f"{directory}/index.json"):
+                with locked(f"{directory}/locks/index"):
+                    write_index(directory, read_index(directory))
         return cls(directory)
 
     # ---- blobs ------------------------------------------------------------------------------
@@ -75,7 +78,7 @@ class Store:
         self._use()
         with writing(self.directory), partial_file(self.directory) as (file, partial):
             layer = write_layer(tree, compression, file, comment)
-            os.rename(partial, blob_path(self.directory, layer.digest))
+            settle(file, partial, blob_path(self.directory, layer.digest))
         value = msgspec.json.encode(layer)
         self.steps.put(key, value)
         self.steps.put(key_of("layer facts", layer.digest), value)
@@ -90,9 +93,8 @@ class Store:
                 return digest
         self._use()
         with writing(self.directory), partial_file(self.directory) as (file, partial):
-            if file.write(data) != len(data):
-                raise OSError(28, "No space left on device")
-            os.rename(partial, path)
+            file.write(data)
+            settle(file, partial, path)
         return digest
 
     def has(self, digest: Digest) -> bool:

@@ -75,12 +75,17 @@ def partial_file(directory: str) -> Iterator[tuple[BinaryIO, str]]:
             os.close(descriptor)
             descriptor = -1
     try:
-        # Blocks come in megabytes: a buffer would only copy them.
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file, path
     finally:
         with suppress(FileNotFoundError):
             os.unlink(path)
+
+
+def settle(file: BinaryIO, partial: str, final: str) -> None:
+    """Give a partial file its final name, once all its bytes have left this process."""
+    file.flush()
+    os.rename(partial, final)
 
 
 def sweep(directory: str) -> int:

@@ -5,10 +5,9 @@ cannot be written only forgets.
 """
 
 import hashlib
-import os
 from contextlib import suppress
 
-from whit.store.files import partial_file
+from whit.store.files import partial_file, settle
 
 _DIGEST_BYTES = 32
 # A step's value is a small document; a larger file is not one of ours.
@@ -44,9 +43,8 @@ class Steps:
 
     def put(self, key: str, value: bytes) -> None:
         with suppress(OSError), partial_file(self._directory) as (file, partial):
-            data = hashlib.sha256(value).digest() + value
-            if file.write(data) == len(data):
-                os.rename(partial, self._path(key))
+            file.write(hashlib.sha256(value).digest() + value)
+            settle(file, partial, self._path(key))
 
     def _path(self, key: str) -> str:
         if len(key) != 64 or not key.isalnum():
