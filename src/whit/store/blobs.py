@@ -54,7 +54,8 @@ class Store:
         with writing(directory):
             if not os.path.exists(f"{directory}/oci-layout"):
                 os.makedirs(directory, exist_ok=True)
-                if foreign := set(os.listdir(directory)) - OWN_NAMES:
+                found = {name for name in os.listdir(directory) if not name.endswith(".partial")}
+                if foreign := found - OWN_NAMES:
                     raise StoreUnwritable(
                         f"{directory} is no store: it holds {min(foreign)}",
                         hint="WHIT_STORE names a directory of its own, new or empty",

@@ -47,12 +47,22 @@ def prune(store: Kept, in_use: int, *, keep_unnamed: bool) -> int:
     except BlockingIOError:
         limit = time.time() - YOUNG_SECONDS
     try:
-        freed = sweep(directory)
+        freed = sweep(directory) + _remove_half_documents(directory)
         blobs = f"{directory}/blobs/sha256"
         freed += _remove_older(blobs, limit, {digest[7:] for digest in needed})
         return freed + _remove_older(f"{directory}/steps", time.time() - STEP_SECONDS, set())
     finally:
         fcntl.flock(in_use, fcntl.LOCK_SH)
+
+
+def _remove_half_documents(directory: str) -> int:
+    """What a killed writer left of index.json; nobody else writes it while we hold the lock."""
+    freed = 0
+    for entry in os.scandir(directory):
+        if entry.name.startswith("index.json.") and entry.name.endswith(".partial"):
+            freed += entry.stat(follow_symlinks=False).st_size
+            os.unlink(entry.path)
+    return freed
 
 
 def _reached(directory: str, digest: str) -> set[str]:

@@ -227,6 +227,17 @@ def test_leftovers_of_killed_writers_are_swept(store: Store):
     assert not leftover.exists()
 
 
+def test_half_documents_of_killed_writers(tmp_path: Path):
+    directory = tmp_path / "store"
+    directory.mkdir()
+    (directory / "oci-layout.1.partial").touch()
+    (directory / "index.json.1.partial").write_bytes(b"half")
+    store = Store.open(directory)
+    assert store.prune() == 4
+    assert not (directory / "index.json.1.partial").exists()
+    store.close()
+
+
 def test_what_a_living_writer_writes_is_not_swept(store: Store):
     from whit.store.files import partial_file, sweep
 
