@@ -250,6 +250,24 @@ class PathTaken(RequestError):
     code = "P002"
 
 
+class BadCertificates(RequestError):
+    """A file after --ca-extra that holds no usable CA certificate, or holds a private key."""
+
+    code = "P010"
+
+
+class UnknownZone(RequestError):
+    """A time zone that the data does not have."""
+
+    code = "P011"
+
+
+class BadUser(RequestError):
+    """A --user that is neither numbers nor a name the image has."""
+
+    code = "P012"
+
+
 # ---- golang ---------------------------------------------------------------------------------
 
 

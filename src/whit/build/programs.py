@@ -50,10 +50,10 @@ class Programs:
     def opened(self, listen: Listener) -> tuple[Opened, ...]:
         """Wait for Go; map what it made. Errors: those of the G pages."""
         if self._compilation is None:
-            binaries = (self._prebuilt,) if self._prebuilt else ()
+            binaries: tuple[Binary, ...] = (self._prebuilt,) if self._prebuilt else ()
         else:
             listen(Started("compile", self._source))
-            binaries = tuple(self._compilation.wait())
+            binaries = self._compilation.wait()
             for warning in self._compilation.warnings:
                 listen(Warned(warning))
             listen(Finished("compile", self._told(binaries), perf_counter() - self._begun))
