@@ -13,6 +13,8 @@ def lines_of(outcome: Outcome) -> list[str]:
         lines += ["", *_size_lines(outcome.sizes)]
     if outcome.claims:
         lines += ["", *_claim_lines(outcome.claims)]
+    if outcome.tools:
+        lines += ["", "tools: " + ", ".join(f"{k} {v}" for k, v in outcome.tools.items())]
     lines += [f"absent: {name}: {reason}" for name, reason in outcome.absent.items()]
     return [*lines, ""]
 
