@@ -1,0 +1,218 @@
+"""Bytes and Facts in, answers about machine code out: callers, constants, chains. Pure and lazy.
+
+Nothing is read until something is asked; what was read is kept for the next question.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import msgspec
+
+from whit.binary.constants import constant_at
+from whit.binary.facts import Facts
+from whit.binary.inlining import Inlining
+from whit.binary.references import Uses, is_in_method_table, uses_of
+from whit.binary.text import Text, calls_of, read_text
+
+MAX_CHAIN = 64
+
+
+class Caller(msgspec.Struct, frozen=True, order=True):
+    """Who reaches a function, and how.
+
+    call, inlined   `function` calls it, or had it inlined
+    value           `function` takes it as a value
+    variable        a package variable holds it
+    table           an interface table holds it
+    reflection      only a type's method table names it
+    unknown         it is linked, and nothing that reaches it was found
+    """
+
+    function: str
+    how: str
+
+
+class Constant(msgspec.Struct, frozen=True):
+    """A call site's string argument; None when it is not a constant."""
+
+    caller: str
+    value: str | None
+
+
+class Code:
+    """The machine code of a program whose facts are known."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    @property
+    def is_readable(self) -> bool:
+        """False where calls cannot be found: then nothing may be concluded from their absence."""
+        return self._text is not None
+
+    @cached_property
+    def _text(self) -> Text | None:
+        return read_text(self._facts.table) if self._facts.table else None
+
+    @cached_property
+    def _calls(self) -> tuple[list[int], list[int]]:
+        return calls_of(self._text) if self._text else ([], [])
+
+    @cached_property
+    def _inlining(self) -> Inlining | None:
+        return Inlining(self._text) if self._text else None
+
+    @cached_property
+    def _index(self) -> dict[bytes, list[int]]:
+        """Name -> functions; a wrapper has the name of what it wraps."""
+        text = self._text
+        found: dict[bytes, list[int]] = {}
+        if text is not None:
+            for index in range(len(text.places) - 1):
+                at = text.elf.unsigned(text.places[index] + 4, 4)
+                name = text.names[at : text.names.find(b"\0", at)]
+                found.setdefault(name, []).append(index)
+        return found
+
+    def callers(self, names: Iterable[str]) -> dict[str, tuple[Caller, ...]]:
+        """Everything that reaches each function; never empty, so that what was not found shows."""
+        asked = tuple(names)
+        text, inlining = self._text, self._inlining
+        if text is None or inlining is None:
+            return {name: (Caller("", "unknown"),) for name in asked}
+        functions = {name: self._index.get(name.encode(), []) for name in asked}
+        wanted = {index: name for name, indexes in functions.items() for index in indexes}
+        found: dict[str, set[Caller]] = {name: set() for name in asked}
+        for site, target in zip(*self._calls, strict=True):
+            if target in wanted:
+                self._add(found, wanted[target], text.function_at(site), "call")
+        places = text.offsets_of({name.encode() for name in asked})
+        for place, raw in places.items():
+            for index in inlining.into(place):
+                self._add(found, raw.decode(), index, "inlined")
+        uses = uses_of(text, list(wanted)) if wanted else {}
+        for index, use in uses.items():
+            self._add_uses(found, wanted[index], use)
+        return {name: self._finished(name, found[name], functions[name]) for name in asked}
+
+    def _add(self, found: dict[str, set[Caller]], name: str, index: int, how: str) -> None:
+        caller = self._text.name(index) if self._text else ""
+        if caller != name:
+            found[name].add(Caller(caller, how))
+
+    def _add_uses(self, found: dict[str, set[Caller]], name: str, use: Uses) -> None:
+        for index in use.values:
+            self._add(found, name, index, "value")
+        if use.variables:
+            found[name].add(Caller("", "variable"))
+        if use.tables:
+            found[name].add(Caller("", "table"))
+
+    def _finished(self, name: str, found: set[Caller], functions: list[int]) -> tuple[Caller, ...]:
+        text, inlining = self._text, self._inlining
+        if text is None or inlining is None or not inlining.is_known:
+            return tuple(sorted({*found, Caller("", "unknown")}))
+        if found:
+            return tuple(sorted(found))
+        is_method = ".(" in name or name.partition("[")[0].rpartition("/")[2].count(".") > 1
+        if is_method and functions and all(is_in_method_table(text, i) for i in functions):
+            return (Caller("", "reflection"),)
+        return (Caller("", "unknown"),)
+
+    def constants(self, wanted: Mapping[str, int]) -> dict[str, tuple[Constant, ...]]:
+        """For each function, the string that each of its direct callers hands it, in order.
+
+        `wanted` maps a function to the argument word in which its string begins.
+        """
+        text = self._text
+        found: dict[str, list[Constant]] = {name: [] for name in wanted}
+        if text is None:
+            return dict.fromkeys(wanted, ())
+        name_of = {i: name for name in wanted for i in self._index.get(name.encode(), ())}
+        sites, targets = self._calls
+        size = 4 if text.elf.platform.architecture == "arm64" else 5
+        for position, target in enumerate(targets):
+            name = name_of.get(target)
+            if name is None:
+                continue
+            site = sites[position]
+            index = text.function_at(site)
+            caller = text.name(index)
+            if caller == name:
+                continue
+            before = sites[position - 1] + size if position else 0
+            after = max(text.entries[index], before)
+            found[name].append(Constant(caller, constant_at(text, site, after, wanted[name])))
+        return {name: tuple(constants) for name, constants in found.items()}
+
+    def chain(self, name: str) -> tuple[str, ...]:
+        """The shortest way of calls from main.main, or from an init, to a function."""
+        text = self._text
+        start = self._index.get(name.encode(), [])
+        if text is None:
+            return ()
+        if not start and self._inlining:
+            places = text.offsets_of({name.encode()})
+            start = sorted(i for place in places for i in self._inlining.into(place))
+            if not start:
+                return ()
+        following: dict[int, int] = dict.fromkeys(start, -1)
+        frontier = start
+        ends: list[int] = []
+        while frontier and not ends and len(following) < len(text.entries):
+            reached: list[int] = []
+            lonely: list[int] = []
+            for index in frontier:
+                name_here = text.name(index)
+                if name_here == "main.main" or _is_init(name_here):
+                    ends.append(index)
+                callers = {*self._callers_of(index), *self._parents(name_here)} - {index}
+                if not callers:
+                    lonely.append(index)
+                for caller in sorted(callers):
+                    if caller not in following:
+                        following[caller] = index
+                        reached.append(caller)
+            # What nobody calls is reached as a value, such as the function given to a sync.Once.
+            for index, use in uses_of(text, lonely).items() if lonely and not ends else ():
+                for caller in sorted(use.values):
+                    if caller not in following:
+                        following[caller] = index
+                        reached.append(caller)
+            frontier = reached
+        if not ends:
+            return ()
+        best = next((i for i in ends if text.name(i) == "main.main"), ends[0])
+        way: list[str] = []
+        while best >= 0 and len(way) < MAX_CHAIN:
+            way.append(text.name(best))
+            best = following[best]
+        return tuple(way if way[-1] == name else [*way, name])
+
+    @cached_property
+    def _sites_by_target(self) -> dict[int, list[int]]:
+        grouped: dict[int, list[int]] = {}
+        for site, target in zip(*self._calls, strict=True):
+            grouped.setdefault(target, []).append(site)
+        return grouped
+
+    def _callers_of(self, index: int) -> set[int]:
+        text = self._text
+        sites = self._sites_by_target.get(index, ())
+        return {text.function_at(site) for site in sites} if text else set()
+
+    def _parents(self, name: str) -> list[int]:
+        """A closure is reached through the function that makes it: main.main.func1 -> main.main."""
+        head, dot, tail = name.rpartition(".")
+        is_closure = tail.startswith(("func", "gowrap", "deferwrap")) or tail.isdigit()
+        return self._index.get(head.encode(), []) if dot and is_closure else []
+
+
+def _is_init(name: str) -> bool:
+    last = name.rpartition("/")[2]
+    return last.endswith(".init") or ".init." in last
+
+
+def open_code(_data: memoryview, facts: Facts) -> Code:
+    """The code of the program that `facts` were read from."""
+    return Code(facts)

@@ -1,0 +1,105 @@
+"""Text and call sites in, constant string arguments out. Pure.
+
+Go passes integer words in registers since 1.17. Before a call with a constant string stand, in any
+order, the load of its address and of its length. The window looked at never reaches back over the
+call before: behind it registers mean something else (without that bound 24 of 27 values were
+wrong in one program; with it 1 of 1,315).
+"""
+
+import struct
+
+from whit.binary.elf import PF_W
+from whit.binary.references import arm64_address
+from whit.binary.text import Text
+
+WINDOW_BYTES = 96
+MAX_STRING_BYTES = 4096
+# rax rbx rcx rdi rsi r8 r9 r10 r11: LEA reg,[rip+x], MOV reg,imm32 and XOR reg,reg.
+LEA = (
+    b"\x48\x8d\x05", b"\x48\x8d\x1d", b"\x48\x8d\x0d", b"\x48\x8d\x3d", b"\x48\x8d\x35",
+    b"\x4c\x8d\x05", b"\x4c\x8d\x0d", b"\x4c\x8d\x15", b"\x4c\x8d\x1d",
+)  # fmt: skip
+MOV = (b"\xb8", b"\xbb", b"\xb9", b"\xbf", b"\xbe", b"A\xb8", b"A\xb9", b"A\xba", b"A\xbb")
+XOR = (b"1\xc0", b"1\xdb", b"1\xc9", b"1\xff", b"1\xf6", b"E1\xc0", b"E1\xc9", b"E1\xd2", b"E1\xdb")
+
+
+def constant_at(text: Text, site: int, after: int, word: int) -> str | None:
+    """The string in argument words `word` and `word + 1` of the call at `site`; None when it is
+    no constant. `after` is the distance behind which the window may begin.
+    """
+    low = max(after, site - WINDOW_BYTES)
+    if text.elf.platform.architecture == "arm64":
+        found = _arm64_pair(text, low & ~3, site, word)
+    else:
+        found = _amd64_pair(text, low, site, word)
+    if found is None:
+        return None
+    address, length = found
+    return "" if length == 0 else _string(text, address, length)
+
+
+def _amd64_pair(text: Text, low: int, site: int, word: int) -> tuple[int, int] | None:
+    if word + 1 >= len(LEA):
+        return None
+    window = text.code[low:site]
+    move = MOV[word + 1]
+    # B9 is also the tail of 41 B9: a prefixed form is another register.
+    at = window.rfind(move)
+    while len(move) == 1 and at > 0 and window[at - 1] == 0x41:
+        at = window.rfind(move, 0, at)
+    zero = window.rfind(XOR[word + 1])
+    if zero > at:
+        return 0, 0
+    load = window.rfind(LEA[word])
+    if load < 0 or at < 0 or load + 7 > len(window) or at + len(move) + 4 > len(window):
+        return None
+    distance = struct.unpack_from("<i", window, load + 3)[0]
+    length = struct.unpack_from("<I", window, at + len(move))[0]
+    return text.start + low + load + 7 + distance, length
+
+
+def _arm64_pair(text: Text, low: int, site: int, word: int) -> tuple[int, int] | None:
+    """Follow ADRP+ADD and MOVZ into the two registers; anything else that writes them clears."""
+    address: int | None = None
+    length: int | None = None
+    for at in range(low, site - 3, 4):
+        first = struct.unpack_from("<I", text.code, at)[0]
+        register = first & 31
+        if first & 0xFFE00000 == 0xD2800000 and register == word + 1:
+            length = first >> 5 & 0xFFFF
+        elif first & 0xFF8003E0 == 0xB20003E0 and register == word + 1:
+            length = _logical_immediate(first)
+        elif first & 0x9F000000 == 0x90000000 and at + 4 < site:
+            second = struct.unpack_from("<I", text.code, at + 4)[0]
+            made = arm64_address(text.start + at, first, second)
+            if second & 31 == word:
+                address = made if second & 0xFFC00000 == 0x91000000 else None
+    if length == 0:
+        return 0, 0
+    return None if address is None or length is None else (address, length)
+
+
+def _logical_immediate(instruction: int) -> int | None:
+    """ORR Xd, xzr, #imm with 64-bit elements: a run of ones, rotated (Arm ARM, DecodeBitMasks)."""
+    if not instruction >> 22 & 1:
+        return None
+    rotate, ones = instruction >> 16 & 63, (instruction >> 10 & 63) + 1
+    value = (1 << ones) - 1
+    return (value >> rotate | value << (64 - rotate)) & (1 << 64) - 1 if rotate else value
+
+
+def _string(text: Text, address: int, length: int) -> str | None:
+    if not 0 < length <= MAX_STRING_BYTES:
+        return None
+    for segment in text.elf.loads:
+        inside = segment.address <= address and (
+            address + length <= segment.address + segment.file_size
+        )
+        if inside and not segment.flags & PF_W:
+            start = segment.offset + address - segment.address
+            raw = bytes(text.elf.data[start : start + length])
+            try:
+                return raw.decode()
+            except UnicodeDecodeError:
+                return None
+    return None
