@@ -97,7 +97,7 @@ def _is_record(text: Text, at: int, function: int | None) -> bool:
     name: int
     parent: int
     name, parent = struct.unpack_from("<Ii", text.elf.data, at + 4)
-    if not 0 < name < len(text.names) or text.names[name - 1] or not text.names[name]:
+    if name >= len(text.names) or not text.names[name] or (name and text.names[name - 1]):
         return False
     if bytes(text.elf.data[at + 1 : at + 4]) != b"\0\0\0" or parent < 0:
         return False

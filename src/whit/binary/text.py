@@ -64,6 +64,8 @@ class Text(msgspec.Struct, frozen=True):
             at = self.names.find(b"\0" + name + b"\0")
             if at >= 0:
                 found[at + 1] = name
+            elif self.names.startswith(name + b"\0"):
+                found[0] = name
         return found
 
 

@@ -1,0 +1,10 @@
+// Hello needs nothing but itself.
+package main
+
+import (
+	"fmt"
+)
+
+func main() {
+	fmt.Println("hello")
+}

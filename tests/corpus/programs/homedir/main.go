@@ -1,0 +1,11 @@
+// It asks for the home directory.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	fmt.Println(os.UserHomeDir())
+}

@@ -1,0 +1,11 @@
+// It asks who runs it.
+package main
+
+import (
+	"fmt"
+	"os/user"
+)
+
+func main() {
+	fmt.Println(user.Current())
+}

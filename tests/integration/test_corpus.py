@@ -1,0 +1,39 @@
+"""Every program of the small corpus, built for real: what whit says of it is what it needs."""
+
+from pathlib import Path
+
+import pytest
+
+from corpus_case import PROGRAMS, build_corpus, mismatches
+
+OLDEST = "1.21.13"
+RELEASES = (OLDEST, "1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
+MODES = ("exe", "pie")
+ARCHITECTURES = ("amd64", "arm64")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    cases = [
+        pytest.param("", "exe", "amd64", id="path-exe-amd64"),
+        pytest.param(OLDEST, "exe", "amd64", id="oldest-exe-amd64", marks=pytest.mark.gobin),
+    ]
+    if metafunc.config.getoption("all_releases"):
+        cases = [
+            pytest.param(r, m, a, id=f"{r}-{m}-{a}", marks=pytest.mark.gobin)
+            for r in RELEASES
+            for m in MODES
+            for a in ARCHITECTURES
+        ]
+    metafunc.parametrize(("release", "mode", "architecture"), cases)
+
+
+@pytest.mark.go
+def test_every_verdict_is_right(
+    release: str, mode: str, architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Releases are kept between runs: they are large, and never change.
+    monkeypatch.delenv("WHIT_CACHE")
+    out = build_corpus(release, mode, architecture, tmp_path)
+    assert {path.name for path in out.iterdir()} == set(PROGRAMS)
+    wrong = [line for name in PROGRAMS for line in mismatches(name, out / name)]
+    assert not wrong, "\n".join(["", *wrong])
