@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="build the small corpus with every Go release, mode and architecture",
     )
+    parser.addoption("--update-plans", action="store_true", help="write tests/cases/plans anew")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,7 +14,14 @@ SRC = Path(whit.errors.__file__).parent
 MODULES = sorted(SRC.rglob("*.py"))
 PURE = {"model", "binary", "needs", "dockerfile", "layer", "oci", "report"}
 # Modules of pure rooms that are doors, and say so in their name.
-DOORS = {"layer/content", "layer/threads", "layer/unpack", "oci/layout", "oci/archive", "dockerfile/context"}
+DOORS = {
+    "layer/content",
+    "layer/threads",
+    "layer/unpack",
+    "oci/layout",
+    "oci/archive",
+    "dockerfile/context",
+}
 WORLD = {
     "subprocess", "socket", "ssl", "http", "urllib", "urllib3", "tempfile", "shutil", "random",
     "secrets", "time", "datetime", "os", "pathlib", "glob", "fcntl", "ctypes", "signal",
@@ -23,7 +30,9 @@ MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 7
 # "room:name" -> the date until which it may be too large, and why. Empty is the normal state.
-TOO_LARGE: dict[str, str] = {}
+TOO_LARGE = {
+    "errors": "2027-06-01: one table, a class a line; it grows with the codes and has no logic",
+}
 # Rooms that may print or end the process.
 LOUD = {"cli"}
 
@@ -50,6 +59,13 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found - {"pathlib.PurePosixPath"}
+
+
+def test_exceptions_have_not_run_out():
+    import datetime as dt
+
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    assert not {name for name, until in TOO_LARGE.items() if until[:10] < today}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=room)

@@ -117,7 +117,7 @@ def _plan_request(
     binary: Binary, facts: Facts, ports: tuple[str, ...], request: Request
 ) -> PlanRequest:
     image = request.settings.image
-    annotations: dict[str, str] = {}
+    annotations = _annotations(binary, facts)
     return PlanRequest(
         program=Program(
             path=f"/{_safe_name(binary.name)}",
@@ -139,6 +139,27 @@ def _plan_request(
             for path, place in sorted(request.settings.files.items())
         ),
     )
+
+
+def _annotations(binary: Binary, facts: Facts) -> dict[str, str]:
+    """What build info, git and the licence file say of a program that was compiled here."""
+    if facts.go is None or facts.go.main is None:
+        return {}
+    from whit.golang.annotations import annotations_of
+    from whit.golang.gomod import read_gomod
+    from whit.golang.licence import licence_of
+    from whit.golang.vcs import Vcs, describe
+
+    module = (facts.go.main.path, facts.go.main.version)
+    settings = dict(facts.go.settings)
+    recipe = binary.recipe
+    is_local = recipe is not None and not recipe.source.version
+    # git is asked only where the program was stamped: it costs a few processes.
+    stamped = "vcs.revision" in settings
+    directory = recipe.source.directory if recipe is not None else ""
+    vcs = describe(directory) if is_local and stamped else Vcs()
+    licence = licence_of(read_gomod(directory).root) if is_local else ""
+    return dict(annotations_of(binary.name, module, settings, vcs, licence))
 
 
 def _content(path: str) -> Content:

@@ -1,5 +1,7 @@
 """`whit doctor`: what this host can do, and how to mend what it can't."""
 
+from pathlib import Path
+
 import click
 
 from whit.cli.console import GREEN, RED, YELLOW, Console
@@ -19,7 +21,7 @@ def command(console: Console, as_json: bool) -> None:
     from whit.sandbox.doctor import examine_host
 
     house = open_house()
-    findings = examine_host(house.store_path)
+    findings = examine_host(house.store_path, Path(house.cache))
     if as_json:
         console.document(
             {

@@ -32,8 +32,7 @@ def command(
     console: Console = context.obj
     if remove and not names:
         raise UsageError("--remove needs the names of images", hint="`whit images` lists them")
-    house = open_house()
-    store = Store.open(house.store_path)
+    store = Store.open(open_house().store)
     for name in names if remove else ():
         store.remove(name)
         console.say(f"removed {name}")
@@ -50,13 +49,17 @@ def command(
         console.say("every blob is what its digest says")
     if remove or prune or checks:
         return
+    _list(console, store, names, as_json=as_json)
+
+
+def _list(console: Console, store: Store, names: tuple[str, ...], *, as_json: bool) -> None:
     wanted = {name if ":" in name else f"{name}:latest" for name in names}
     images = [image for image in store.images() if not names or image.name in wanted]
     if as_json:
         console.document(
             {
                 "schema": "whit/images/v1",
-                "store": house.store,
+                "store": store.directory,
                 "images": [
                     {
                         "name": i.name,
@@ -72,7 +75,7 @@ def command(
         )
         return
     if not images:
-        console.say(f"no images in {house.store}; `whit build` makes one")
+        console.say(f"no images in {store.directory}; `whit build` makes one")
         return
     rows = [("NAME", "DIGEST", "PLATFORM", "DISK", "COMPRESSED")]
     for i in images:
@@ -80,7 +83,7 @@ def command(
         sizes = ("damaged", "-") if disk is None else (size_text(disk), size_text(i.size))
         rows.append((i.name or "-", i.digest[7:19], str(i.platform), *sizes))
     console.out(aligned(rows, right=(3, 4)))
-    console.say(f"store: {house.store}")
+    console.say(f"store: {store.directory}")
 
 
 def disk_bytes(store: Store, listed: Listed) -> int | None:

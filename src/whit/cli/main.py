@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -110,9 +111,16 @@ def _usage(error: click.ClickException) -> UsageError:
     return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint)
 
 
+def _interrupted(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     # A verb lives for a fraction of a second: collecting garbage costs more than it frees.
     gc.disable()
+    # Go and the sandbox have process groups of their own, which only an exception ends.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
     try:
         status = run(sys.argv[1:])
     except Exception as error:  # noqa: BLE001 - the last border: a bug is told as one
@@ -128,3 +136,7 @@ def main() -> None:
     sys.stderr.flush()
     # Everything is written and closed; taking the interpreter apart would only cost time.
     os._exit(status)
+
+
+if __name__ == "__main__":
+    main()
