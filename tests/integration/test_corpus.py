@@ -35,5 +35,5 @@ def test_every_verdict_is_right(
     monkeypatch.delenv("WHIT_CACHE")
     out = build_corpus(release, mode, architecture, tmp_path)
     assert {path.name for path in out.iterdir()} == set(PROGRAMS)
-    wrong = [line for name in PROGRAMS for line in mismatches(name, out / name)]
+    wrong = [line for name in PROGRAMS for line in mismatches(name, out / name, mode)]
     assert not wrong, "\n".join(["", *wrong])

@@ -59,24 +59,51 @@ def _amd64_pair(text: Text, low: int, site: int, word: int) -> tuple[int, int] |
 
 
 def _arm64_pair(text: Text, low: int, site: int, word: int) -> tuple[int, int] | None:
-    """Follow ADRP+ADD and MOVZ into the two registers; anything else that writes them clears."""
-    address: int | None = None
-    length: int | None = None
+    """Follow constants through the registers; what else writes a register makes it unknown."""
+    registers: dict[int, int] = {31: 0}
     for at in range(low, site - 3, 4):
-        first = struct.unpack_from("<I", text.code, at)[0]
-        register = first & 31
-        if first & 0xFFE00000 == 0xD2800000 and register == word + 1:
-            length = first >> 5 & 0xFFFF
-        elif first & 0xFF8003E0 == 0xB20003E0 and register == word + 1:
-            length = _logical_immediate(first)
-        elif first & 0x9F000000 == 0x90000000 and at + 4 < site:
-            second = struct.unpack_from("<I", text.code, at + 4)[0]
-            made = arm64_address(text.start + at, first, second)
-            if second & 31 == word:
-                address = made if second & 0xFFC00000 == 0x91000000 else None
+        one = struct.unpack_from("<I", text.code, at)[0]
+        target = one & 31
+        if one & 0x9F000000 == 0x90000000:  # ADRP; ADD completes it
+            following = struct.unpack_from("<I", text.code, at + 4)[0]
+            made = arm64_address(text.start + at, one, following)
+            registers.pop(target, None)
+            if made is not None and following & 0xFFC00000 == 0x91000000:
+                registers[following & 31] = made
+        elif one & 0xFFE00000 == 0xD2800000:  # MOVZ
+            registers[target] = one >> 5 & 0xFFFF
+        elif one & 0xFF8003E0 == 0xB20003E0:  # ORR of an immediate and zero
+            _set(registers, target, _logical_immediate(one))
+        elif one & 0xFFE0FFE0 == 0xAA0003E0:  # MOV
+            _set(registers, target, registers.get(one >> 16 & 31))
+        elif not _completes_address(text, at, one) and _writes(one):
+            registers.pop(target, None)
+        registers[31] = 0
+    address, length = registers.get(word), registers.get(word + 1)
     if length == 0:
         return 0, 0
     return None if address is None or length is None else (address, length)
+
+
+def _set(registers: dict[int, int], register: int, value: int | None) -> None:
+    registers.pop(register, None)
+    if value is not None:
+        registers[register] = value
+
+
+def _completes_address(text: Text, at: int, one: int) -> bool:
+    """Whether this is the ADD behind an ADRP, which was read together with it."""
+    if at < 4 or one & 0xFFC00000 != 0x91000000:
+        return False
+    before = struct.unpack_from("<I", text.code, at - 4)[0]
+    return bool(before & 0x9F000000 == 0x90000000 and before & 31 == one >> 5 & 31)
+
+
+def _writes(one: int) -> bool:
+    """Whether the register in the low five bits is written: not by stores, nor by branches."""
+    is_memory = one & 0x0A000000 == 0x08000000
+    is_branch = one & 0x1C000000 == 0x14000000
+    return bool(one >> 22 & 1) if is_memory else not is_branch
 
 
 def _logical_immediate(instruction: int) -> int | None:
