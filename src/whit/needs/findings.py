@@ -28,7 +28,10 @@ from whit.needs.rules import (
 MAX_SHOWN_CALLERS = 3
 MAX_NAMES = 64
 # Paths that the kernel or the container engine provides.
-RUNTIME_PATHS = ("/proc/", "/sys/", "/dev/", "/etc/resolv.conf", "/etc/hosts", "/run/", "/var/run/")
+RUNTIME_PATHS = (
+    *("/proc/", "/sys/", "/dev/", "/run/", "/var/run/"),
+    *("/etc/resolv.conf/", "/etc/hosts/"),
+)
 
 
 def needs_of(facts: Facts, code: Code, declared: Declared) -> tuple[Need, ...]:
@@ -90,7 +93,8 @@ def _named(rule: Rule, facts: Facts, code: Code) -> Need:
             "the program carries it",
         )  # fmt: skip
     evidence = [Evidence("function", name) for name in rule.gates if facts.links(name)]
-    evidence += _called(rule, facts, code)
+    if not evidence:
+        evidence = _called(rule, facts, code)
     special = SPECIAL.get(rule.code)
     if special is not None:
         return special(rule, facts, code, evidence)
@@ -162,12 +166,10 @@ def _zones(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Ne
     sites = _constants(rule, facts, code)
     names = {c.value for _, c in sites if c.value not in (None, "", "UTC", "Local")}
     named = sorted(name for name in names if name)
-    direct = code.callers(["time.LoadLocation"])["time.LoadLocation"] if sites else ()
-    all_named = (
-        bool(sites)
-        and all(c.value is not None for _, c in sites)
-        and all(caller.how == "call" for caller in direct)
-    )
+    all_named = bool(sites) and all(c.value is not None for _, c in sites)
+    if all_named:
+        callers = code.callers(["time.LoadLocation"])["time.LoadLocation"]
+        all_named = all(caller.how == "call" for caller in callers)
     if all_named and not named:
         return Need(
             rule.code, rule.title, Standing.ASSUMED_NOT, (), tuple(evidence),
@@ -232,7 +234,7 @@ def _files(rule: Rule, facts: Facts, code: Code, _evidence: list[Evidence]) -> N
         path = constant.value or ""
         is_path = path.startswith("/") and len(path) < 1024 and path.isprintable()
         own = not _is_standard(constant.caller, facts)
-        if own and is_path and not path.startswith(RUNTIME_PATHS):
+        if own and is_path and not f"{path}/".startswith(RUNTIME_PATHS):
             found.setdefault(path, constant.caller)
     if not found:
         return _assumed_not(rule, facts)
