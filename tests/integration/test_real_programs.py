@@ -28,7 +28,7 @@ PROGRAMS = {
     "caddy": "github.com/caddyserver/caddy/v2/cmd/caddy@v2.8.4",
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.20.2",
     "helm": "helm.sh/helm/v3/cmd/helm@v3.16.2",
-    "http-echo": "github.com/hashicorp/http-echo@v1.0.0",
+    "go-httpbin": "github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin@v2.15.0",
     "hugo": "github.com/gohugoio/hugo@v0.136.5",
     "rclone": "github.com/rclone/rclone@v1.68.1",
     "restic": "github.com/restic/restic/cmd/restic@v0.17.1",
@@ -37,10 +37,10 @@ PROGRAMS = {
 # What each prints when it is asked who it is.
 GREETINGS = {
     "age": (["--version"], "v1.2.0"),
-    "caddy": (["version"], "v2.8.4"),
+    "caddy": (["help"], "caddy"),
     "crane": (["version"], ""),
     "helm": (["version"], "version.BuildInfo"),
-    "http-echo": (["-version"], "http-echo"),
+    "go-httpbin": (["-help"], "-port"),
     "hugo": (["version"], "hugo v"),
     "rclone": (["version"], "rclone v"),
     "restic": (["version"], "restic 0.17.1"),

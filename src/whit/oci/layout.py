@@ -173,7 +173,10 @@ def cannot_write(place: str, error: OSError) -> CannotWriteImage:
     """The error for a destination that refuses bytes."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CannotWriteImage(f"no space left to write {place}", hint="free some and try again")
-    return CannotWriteImage(f"cannot write {place}: {error.strerror or error}")
+    return CannotWriteImage(
+        f"cannot write {place}: {error.strerror or error}",
+        hint="name a place that exists and that you may write to",
+    )
 
 
 def _write_blobs(directory: str, image: Image, open_blob: OpenBlob) -> None:

@@ -12,7 +12,9 @@ def error_lines(error: WhitError) -> list[str]:
     cause = error.__cause__
     while cause is not None:
         said = str(cause)
-        if said and said not in error.message:
+        # An OSError says its number and path again; its words are in the message already.
+        known = isinstance(cause, OSError) and (cause.strerror or "?") in error.message
+        if said and said not in error.message and not known:
             lines.append(f"  because: {said}")
         cause = cause.__cause__
     if error.hint:
