@@ -76,7 +76,7 @@ def test_the_programs_own_status_is_ours(project: Path):
     write(
         project,
         "main.go",
-        'package main\n\nimport "os"\n\nfunc main() { os.Exit(len(os.Args)) }\n',  # noqa: E501
+        'package main\n\nimport "os"\n\nfunc main() { os.Exit(len(os.Args)) }\n',
     )
     assert whit("build", ".", cwd=project).returncode == 0
     assert whit("run", "app", "a", "b", cwd=project).returncode == 3
@@ -101,7 +101,7 @@ def test_ten_builds_give_one_digest(project: Path, tmp_path: Path):
     for number in range(10):
         os.utime(project / "main.go", (number, number))
         done = whit(
-            "-q", "build", ".", cwd=project, TZ=f"UTC+{number}", LC_ALL=["C", "C.UTF-8"][number % 2],
+            "-q", "build", ".", cwd=project, TZ=f"UTC+{number}", LC_ALL="C",
             PYTHONHASHSEED=str(number), WHIT_STORE=str(tmp_path / f"store{number}"),
         )  # fmt: skip
         digests.add(done.stdout)

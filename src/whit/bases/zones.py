@@ -34,7 +34,8 @@ def zones_of(names: Sequence[str]) -> tuple[Provided, ...]:
                 else "zones are named by area and city: Europe/Rome, America/New_York, UTC",
             )
     chosen = sorted(set(names) or known)
-    source = f"tzdata {tzdata.IANA_VERSION}, {len(chosen)} {'zone' if len(chosen) == 1 else 'zones'}"
+    count = "1 zone" if len(chosen) == 1 else f"{len(chosen)} zones"
+    source = f"tzdata {tzdata.IANA_VERSION}, {count}"
     first: dict[Digest, str] = {}
     found = []
     for name in chosen:
