@@ -75,7 +75,7 @@ def read_facts(data: memoryview) -> Facts:
         has_dwarf=_has_dwarf(elf),
         is_packed=_is_packed(elf),
         go=go,
-        functions=Functions(table.name_bytes(), table.count) if table else Functions(),
+        functions=Functions(table),
         elf=elf,
         table=table,
     )

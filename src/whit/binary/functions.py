@@ -12,6 +12,7 @@ that is linked and every function that was inlined anywhere: a name that is abse
 """
 
 import struct
+from functools import cached_property
 
 import msgspec
 
@@ -55,10 +56,14 @@ class FunctionTable(msgspec.Struct, frozen=True):
 class Functions:
     """The names of a program's functions. Asking for one is exact; nothing is guessed."""
 
-    def __init__(self, blob: bytes = b"", count: int = 0) -> None:
-        """`blob` holds NUL-separated names; `count` functions have code of their own."""
-        self._names = frozenset(blob.split(b"\0"))
-        self.count = count
+    def __init__(self, table: FunctionTable | None = None) -> None:
+        """No table, no names. The names are read when the first is asked for."""
+        self._table = table
+        self.count = table.count if table else 0
+
+    @cached_property
+    def _names(self) -> frozenset[bytes]:
+        return frozenset(self._table.name_bytes().split(b"\0")) if self._table else frozenset()
 
     def __contains__(self, name: str) -> bool:
         return name.encode() in self._names

@@ -120,7 +120,7 @@ def _plan_request(
     annotations = _annotations(binary, facts)
     return PlanRequest(
         program=Program(
-            path=f"/{_safe_name(binary.name)}",
+            path=program_path(binary),
             content=Stored(binary.path, binary.size, binary.digest),
             about=_about(binary, facts),
         ),
@@ -177,9 +177,9 @@ def _content(path: str) -> Content:
         ) from error
 
 
-def _safe_name(name: str) -> str:
-    """A command's name as a file name: what a shell would have to quote becomes a dash."""
-    return re.sub(r"[^A-Za-z0-9._+-]", "-", name).strip(".-") or "app"
+def program_path(binary: Binary) -> str:
+    """Where the program lies in its image: what a shell would have to quote becomes a dash."""
+    return "/" + (re.sub(r"[^A-Za-z0-9._+-]", "-", binary.name).strip(".-") or "app")
 
 
 def _about(binary: Binary, facts: Facts) -> str:
