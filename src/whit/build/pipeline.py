@@ -6,16 +6,20 @@ An image gets its name in the store only after its verdict: a broken one is refu
 interrupted build leaves no name behind.
 """
 
+from contextlib import suppress
+from threading import Thread
 from time import perf_counter
 
 from whit.build.events import Finished, Listener, Warned
 from whit.build.house import House
-from whit.build.planning import Planned, planned
-from whit.build.programs import Programs
+from whit.build.planning import Planned, planned, program_path
+from whit.build.programs import Opened, Programs
 from whit.build.request import Request
-from whit.errors import BadSetting
+from whit.errors import BadSetting, WhitError
 from whit.model.image import Compression, Image, Layer
+from whit.model.program import Binary
 from whit.model.result import Result
+from whit.model.tree import File, Stored, Tree
 from whit.model.verdict import Observation, Verdict
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
@@ -47,15 +51,44 @@ def build(
         )
     store = Store.open(house.store)
     try:
-        return tuple(
-            _built(planned(program, request, house, store, listen), request, house, store, listen)
-            for program in opened
-        )
+        return tuple(_built(program, request, house, store, listen) for program in opened)
     finally:
         store.close()
 
 
-def _built(plan: Planned, request: Request, house: House, store: Store, listen: Listener) -> Result:
+def _built(
+    opened: Opened, request: Request, house: House, store: Store, listen: Listener
+) -> Result:
+    ahead = _compress_ahead(opened.binary, request, store)
+    try:
+        plan = planned(opened, request, house, store, listen)
+    finally:
+        ahead.join()
+    return _finished(plan, request, house, store, listen)
+
+
+def _compress_ahead(binary: Binary, request: Request, store: Store) -> Thread:
+    """Write the program's layer while its needs are found out: the compressor holds no lock of
+    Python's, and what it wrote is remembered for when the plan asks for it.
+    """
+    node = File(Stored(binary.path, binary.size, binary.digest), mode=0o755)
+    tree = Tree.of({program_path(binary): node})
+    output = request.settings.output
+    compression = Compression(output.compression, output.effort)
+
+    def write() -> None:
+        # An error comes again, and is told, when the plan asks for the layer.
+        with suppress(WhitError, OSError):
+            store.write_layer(tree, compression)
+
+    thread = Thread(target=write)
+    thread.start()
+    return thread
+
+
+def _finished(
+    plan: Planned, request: Request, house: House, store: Store, listen: Listener
+) -> Result:
     from whit.build.publish import publish
     from whit.build.stripping import Measurement
     from whit.prove.verdict import refuse_broken
