@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
@@ -31,7 +31,8 @@ PROGRAMS = {
     "go-httpbin": "github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin@v2.15.0",
     "hugo": "github.com/gohugoio/hugo@v0.136.5",
     "rclone": "github.com/rclone/rclone@v1.68.1",
-    "restic": "github.com/restic/restic/cmd/restic@v0.17.1",
+    # As a directory: a module whose source was downloaded, not installed by its path.
+    "restic": "./cmd/restic in github.com/restic/restic@v0.16.4",
     "sops": "github.com/getsops/sops/v3/cmd/sops@v3.9.1",
 }
 # What each prints when it is asked who it is.
@@ -43,7 +44,7 @@ GREETINGS = {
     "go-httpbin": (["-help"], "-port"),
     "hugo": (["version"], "hugo v"),
     "rclone": (["version"], "rclone v"),
-    "restic": (["version"], "restic 0.17.1"),
+    "restic": (["version"], "restic 0.16.4"),
     "sops": (["--version"], "sops"),
 }
 ALL = [
@@ -66,8 +67,17 @@ def shared_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOFLAGS", "-buildvcs=false")
 
 
+def source_of(name: str) -> str:
+    package, is_inside, module = PROGRAMS[name].partition(" in ")
+    if not is_inside:
+        return package
+    done = subprocess.run(["go", "mod", "download", "-json", module],
+                          capture_output=True, check=True, cwd="/")  # fmt: skip
+    return str(Path(json.loads(done.stdout)["Dir"], package))
+
+
 def built(name: str, *words: str) -> dict[str, object]:
-    done = whit("build", PROGRAMS[name], "--json", *words)
+    done = whit("build", source_of(name), "--json", *words)
     assert done.returncode == 0, done.stderr
     document: dict[str, object] = json.loads(done.stdout)
     return document
@@ -180,9 +190,9 @@ def test_caddy_serves_a_page(tmp_path: Path):
 def fetched(port: int) -> str:
     for _ in range(100):
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/")
-            return connection.getresponse().read().decode()
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+                connection.request("GET", "/")
+                return connection.getresponse().read().decode()
         except OSError:
             time.sleep(0.1)
     return ""
