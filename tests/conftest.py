@@ -18,8 +18,8 @@ def door_is_open(door: str) -> str:
         return "" if shutil.which("go") else "no go on PATH"
     if door == "sandbox":
         return "" if shutil.which("crun") or shutil.which("runc") else "neither crun nor runc"
-    if door == "skopeo":
-        return "" if shutil.which("skopeo") else "no skopeo"
+    if door in ("skopeo", "umoci", "buildah"):
+        return "" if shutil.which(door) else f"no {door}"
     if door == "docker":
         if not shutil.which("docker"):
             return "no docker command"
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for door in ("go", "sandbox", "skopeo", "docker"):
+    for door in ("go", "sandbox", "skopeo", "umoci", "buildah", "docker"):
         if door in item.keywords and (missing := door_is_open(door)):
             if IN_CI:
                 pytest.fail(f"{missing}: in CI a missing tool is a failure", pytrace=False)

@@ -1,7 +1,6 @@
 """What whit writes, as other tools see it: skopeo, umoci, buildah and a Docker daemon."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -90,11 +89,9 @@ def test_a_store_another_tool_filled(made: tuple[Store, Image], tmp_path: Path):
             assert layer_problems_of(layer, stream) == ()
 
 
-@pytest.mark.skopeo
+@pytest.mark.umoci
 def test_umoci_unpacks_it(made: tuple[Store, Image], tmp_path: Path):
     store, image = made
-    if not shutil.which("umoci"):
-        pytest.skip("no umoci")
     if "zstd" in image.layers[0].media_type:
         pytest.skip("umoci before 0.5 knows no zstd")
     write_layout(str(tmp_path / "layout"), [Named(image, ("app",))], store.open_blob)
@@ -105,11 +102,9 @@ def test_umoci_unpacks_it(made: tuple[Store, Image], tmp_path: Path):
     assert (bundle / "rootfs/app").stat().st_nlink == 2
 
 
-@pytest.mark.skopeo
+@pytest.mark.buildah
 def test_buildah_pulls_it(made: tuple[Store, Image], tmp_path: Path):
     store, image = made
-    if not shutil.which("buildah"):
-        pytest.skip("no buildah")
     own = ["--root", f"{tmp_path}/root", "--runroot", f"{tmp_path}/run", "--storage-driver", "vfs"]
     pulled = run("buildah", *own, "pull", f"oci:{store.directory}:app:1").split()[-1]
     assert pulled == image.config_digest[7:]
