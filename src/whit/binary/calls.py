@@ -3,6 +3,7 @@
 Nothing is read until something is asked; what was read is kept for the next question.
 """
 
+import struct
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
@@ -63,16 +64,21 @@ class Code:
         return Inlining(self._text) if self._text else None
 
     @cached_property
-    def _index(self) -> dict[bytes, list[int]]:
-        """Name -> functions; a wrapper has the name of what it wraps."""
+    def _by_name(self) -> dict[int, list[int]]:
+        """Where a name stands -> its functions; a wrapper has the name of what it wraps."""
         text = self._text
-        found: dict[bytes, list[int]] = {}
+        found: dict[int, list[int]] = {}
         if text is not None:
-            for index in range(len(text.places) - 1):
-                at = text.elf.unsigned(text.places[index] + 4, 4)
-                name = text.names[at : text.names.find(b"\0", at)]
-                found.setdefault(name, []).append(index)
+            number, data = struct.Struct("<I").unpack_from, text.elf.data
+            for index, place in enumerate(text.places[:-1]):
+                found.setdefault(number(data, place + 4)[0], []).append(index)
         return found
+
+    def _functions(self, name: str) -> list[int]:
+        """Indexes of the functions of this name; none when it was only ever inlined."""
+        text = self._text
+        places = text.offsets_of({name.encode()}) if text else ()
+        return [index for place in places for index in self._by_name.get(place, ())]
 
     def callers(self, names: Iterable[str]) -> dict[str, tuple[Caller, ...]]:
         """Everything that reaches each function; never empty, so that what was not found shows."""
@@ -80,12 +86,9 @@ class Code:
         text, inlining = self._text, self._inlining
         if text is None or inlining is None:
             return {name: (Caller("", "unknown"),) for name in asked}
-        functions = {name: self._index.get(name.encode(), []) for name in asked}
+        functions = {name: self._functions(name) for name in asked}
         wanted = {index: name for name, indexes in functions.items() for index in indexes}
-        found: dict[str, set[Caller]] = {name: set() for name in asked}
-        for site, target in zip(*self._calls, strict=True):
-            if target in wanted:
-                self._add(found, wanted[target], text.function_at(site), "call")
+        found = self._direct(wanted, asked)
         places = text.offsets_of({name.encode() for name in asked})
         for place, raw in places.items():
             for index in inlining.into(place):
@@ -94,6 +97,22 @@ class Code:
         for index, use in uses.items():
             self._add_uses(found, wanted[index], use)
         return {name: self._finished(name, found[name], functions[name]) for name in asked}
+
+    def direct_callers(self, names: Iterable[str]) -> dict[str, tuple[Caller, ...]]:
+        """Direct calls only: quick, and no proof of anything by their absence."""
+        asked = tuple(names)
+        wanted = {index: name for name in asked for index in self._functions(name)}
+        found = self._direct(wanted, asked)
+        return {name: tuple(sorted(callers)) for name, callers in found.items()}
+
+    def _direct(self, wanted: Mapping[int, str], asked: tuple[str, ...]) -> dict[str, set[Caller]]:
+        text = self._text
+        found: dict[str, set[Caller]] = {name: set() for name in asked}
+        if text is not None:
+            for site, target in zip(*self._calls, strict=True):
+                if target in wanted:
+                    self._add(found, wanted[target], text.function_at(site), "call")
+        return found
 
     def _add(self, found: dict[str, set[Caller]], name: str, index: int, how: str) -> None:
         caller = self._text.name(index) if self._text else ""
@@ -128,7 +147,7 @@ class Code:
         found: dict[str, list[Constant]] = {name: [] for name in wanted}
         if text is None:
             return dict.fromkeys(wanted, ())
-        name_of = {i: name for name in wanted for i in self._index.get(name.encode(), ())}
+        name_of = {index: name for name in wanted for index in self._functions(name)}
         sites, targets = self._calls
         size = 4 if text.elf.platform.architecture == "arm64" else 5
         for position, target in enumerate(targets):
@@ -148,7 +167,7 @@ class Code:
     def chain(self, name: str) -> tuple[str, ...]:
         """The shortest way of calls from main.main, or from an init, to a function."""
         text = self._text
-        start = self._index.get(name.encode(), [])
+        start = self._functions(name)
         if text is None:
             return ()
         if not start and self._inlining:
@@ -205,7 +224,7 @@ class Code:
         """A closure is reached through the function that makes it: main.main.func1 -> main.main."""
         head, dot, tail = name.rpartition(".")
         is_closure = tail.startswith(("func", "gowrap", "deferwrap")) or tail.isdigit()
-        return self._index.get(head.encode(), []) if dot and is_closure else []
+        return self._functions(head) if dot and is_closure else []
 
 
 def _is_init(name: str) -> bool:

@@ -114,12 +114,17 @@ def _called(rule: Rule, facts: Facts, code: Code) -> list[Evidence]:
         return [
             Evidence("caller", f"{gate.function}, whose callers cannot be read") for gate in asked
         ]
-    callers = code.callers([gate.function for gate in asked])
-    evidence = []
-    for gate in asked:
-        harmful = [c for c in callers[gate.function] if not _is_harmless(c, gate.harmless)]
-        evidence += [_calls(caller, gate.function) for caller in harmful[:MAX_SHOWN_CALLERS]]
-    return evidence
+    names = [gate.function for gate in asked]
+    # Direct calls are quick to find and usually settle it; all other ways are read only if not.
+    for look in (code.direct_callers, code.callers):
+        callers = look(names)
+        evidence = []
+        for gate in asked:
+            harmful = [c for c in callers[gate.function] if not _is_harmless(c, gate.harmless)]
+            evidence += [_calls(caller, gate.function) for caller in harmful[:MAX_SHOWN_CALLERS]]
+        if evidence:
+            return evidence
+    return []
 
 
 def _is_harmless(caller: Caller, harmless: tuple[str, ...]) -> bool:

@@ -176,7 +176,6 @@ RULES = (
         title="service names",
         sinks=("net.readServices",),
         gates=("net.LookupPort",),
-        callers=(CallGate("net.(*Resolver).LookupPort", ("net.",)),),
         arguments=DIAL_ADDRESSES,
         gated=Standing.OPTIONAL,
         what=(What("services"),),
