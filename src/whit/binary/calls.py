@@ -109,9 +109,9 @@ class Code:
         text = self._text
         found: dict[str, set[Caller]] = {name: set() for name in asked}
         if text is not None:
-            for site, target in zip(*self._calls, strict=True):
-                if target in wanted:
-                    self._add(found, wanted[target], text.function_at(site), "call")
+            sites, targets = self._calls
+            for at in [at for at, target in enumerate(targets) if target in wanted]:
+                self._add(found, wanted[targets[at]], text.function_at(sites[at]), "call")
         return found
 
     def _add(self, found: dict[str, set[Caller]], name: str, index: int, how: str) -> None:
@@ -150,11 +150,8 @@ class Code:
         name_of = {index: name for name in wanted for index in self._functions(name)}
         sites, targets = self._calls
         size = 4 if text.elf.platform.architecture == "arm64" else 5
-        for position, target in enumerate(targets):
-            name = name_of.get(target)
-            if name is None:
-                continue
-            site = sites[position]
+        for position in [at for at, target in enumerate(targets) if target in name_of]:
+            name, site = name_of[targets[position]], sites[position]
             index = text.function_at(site)
             caller = text.name(index)
             if caller == name:
