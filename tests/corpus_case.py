@@ -66,7 +66,7 @@ def mismatches(name: str, program: Path, mode: str = "exe") -> list[str]:
         need = needs[code]
         told = {n for what in need.what for n in what.names} if code == "N020" else None
         said = " ".join(e.where for e in need.evidence)
-        if told is not None and told != set(names):
+        if told and told != set(names):
             found.append(f"{name}: {code} provides {sorted(told)}, expected {names}")
         if told is None and not all(n in said for n in names):
             found.append(f"{name}: {code} does not name {names}: {said}")

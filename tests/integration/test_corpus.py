@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus_case import PROGRAMS, build_corpus, mismatches
+from corpus_case import PROGRAMS, build_corpus, mismatches, needs_in
 
 OLDEST = "1.21.13"
 RELEASES = (OLDEST, "1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
@@ -13,6 +13,8 @@ ARCHITECTURES = ("amd64", "arm64")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "release" not in metafunc.fixturenames:
+        return
     cases = [
         pytest.param("", "exe", "amd64", id="path-exe-amd64"),
         pytest.param(OLDEST, "exe", "amd64", id="oldest-exe-amd64", marks=pytest.mark.gobin),
@@ -37,3 +39,13 @@ def test_every_verdict_is_right(
     assert {path.name for path in out.iterdir()} == set(PROGRAMS)
     wrong = [line for name in PROGRAMS for line in mismatches(name, out / name, mode)]
     assert not wrong, "\n".join(["", *wrong])
+
+
+@pytest.mark.go
+def test_one_zone_that_no_branch_can_change_is_one_zone(tmp_path: Path):
+    out = build_corpus("", "exe", "amd64", tmp_path)
+    (what,) = needs_in(out / "zone-constant")["N020"].what
+    assert what.names == ("Europe/Rome",)
+    for name in ("zone-branch", "zone-dynamic", "zone-field"):
+        (what,) = needs_in(out / name)["N020"].what
+        assert what.names == (), f"{name} must get all zones"

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import msgspec
 
-from whit.binary.constants import constant_at
+from whit.binary.constants import constant_at, is_certain
 from whit.binary.facts import Facts
 from whit.binary.inlining import Inlining
 from whit.binary.references import Uses, is_in_method_table, uses_of
@@ -34,10 +34,13 @@ class Caller(msgspec.Struct, frozen=True, order=True):
 
 
 class Constant(msgspec.Struct, frozen=True):
-    """A call site's string argument; None when it is not a constant."""
+    """A call site's string argument; None when it is not a constant. Unless `is_certain` other
+    values may arrive there as well, on another branch.
+    """
 
     caller: str
     value: str | None
+    is_certain: bool = False
 
 
 class Code:
@@ -158,7 +161,9 @@ class Code:
                 continue
             before = sites[position - 1] + size if position else 0
             after = max(text.entries[index], before)
-            found[name].append(Constant(caller, constant_at(text, site, after, wanted[name])))
+            value = constant_at(text, site, after, wanted[name])
+            certain = value is not None and is_certain(text, index, site, wanted[name])
+            found[name].append(Constant(caller, value, certain))
         return {name: tuple(constants) for name, constants in found.items()}
 
     def chain(self, name: str) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ call before: behind it registers mean something else (without that bound 24 of 2
 wrong in one program; with it 1 of 1,315).
 """
 
+import re
 import struct
+from collections.abc import Iterator
 
 from whit.binary.elf import PF_W
 from whit.binary.references import arm64_address
@@ -36,6 +38,50 @@ def constant_at(text: Text, site: int, after: int, word: int) -> str | None:
         return None
     address, length = found
     return "" if length == 0 else _string(text, address, length)
+
+
+def is_certain(text: Text, function: int, site: int, word: int) -> bool:
+    """Whether the call at `site` can only have the constant that `constant_at` gives.
+
+    True only when nothing but loads of constants stands between the address, the length and the
+    call, and nothing in the function may jump in between: then no other value can arrive.
+    """
+    if text.elf.platform.architecture != "amd64" or word + 1 >= len(LEA):
+        return False
+    low, high = text.entries[function], text.entries[function + 1]
+    own = (LEA[word], MOV[word + 1])
+    at, seen = site, set[bytes]()
+    while len(seen) < 2:
+        for head, size in _SIMPLE:
+            start = at - size
+            if start >= low and text.code.startswith(head, start):
+                at = start
+                seen.update({head} & set(own))
+                break
+        else:
+            return False
+    return not any(at < target <= site for target in _jumps(text.code, low, high))
+
+
+_NOPS = (b"\x90", b"f\x90", b"\x0f\x1f\x00", b"\x0f\x1f@\x00", b"\x0f\x1fD\x00\x00")
+# Instructions that may stand there, longest first, with their sizes.
+_SIMPLE = (
+    *((lea, 7) for lea in LEA),
+    *((mov, 4 + len(mov)) for mov in reversed(MOV)),
+    *((nop, len(nop)) for nop in reversed(_NOPS)),
+)
+
+
+def _jumps(code: bytes, low: int, high: int) -> Iterator[int]:
+    """Every place that a byte of the function, read as a jump, would go to: too many, never too
+    few.
+    """
+    for match in re.finditer(b"[\x70-\x7f\xeb\xe0-\xe3]", code[low : high - 1]):
+        at = low + match.start()
+        yield at + 2 + struct.unpack_from("<b", code, at + 1)[0]
+    for match in re.finditer(b"\xe9|\x0f[\x80-\x8f]", code[low : high - 5]):
+        at = low + match.end()
+        yield at + 4 + struct.unpack_from("<i", code, at)[0]
 
 
 def _amd64_pair(text: Text, low: int, site: int, word: int) -> tuple[int, int] | None:

@@ -171,7 +171,7 @@ def _zones(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Ne
     sites = _constants(rule, facts, code)
     names = {c.value for _, c in sites if c.value not in (None, "", "UTC", "Local")}
     named = sorted(name for name in names if name)
-    all_named = bool(sites) and all(c.value is not None for _, c in sites)
+    all_named = bool(sites) and all(c.is_certain for _, c in sites)
     if all_named:
         callers = code.callers(["time.LoadLocation"])["time.LoadLocation"]
         all_named = all(caller.how == "call" for caller in callers)

@@ -1,11 +1,17 @@
-// It asks for the cache directory.
+// Command cachedir makes its cache's directory.
 package main
 
 import (
 	"fmt"
+	"log"
 	"os"
+	"path/filepath"
 )
 
 func main() {
-	fmt.Println(os.UserCacheDir())
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(os.MkdirAll(filepath.Join(cache, "whit"), 0o700))
 }

@@ -1,4 +1,4 @@
-// It dials a service that Go does not know by name.
+// Command dial-service knocks on a database's door.
 package main
 
 import (
@@ -7,5 +7,6 @@ import (
 )
 
 func main() {
-	fmt.Println(net.Dial("tcp", "db.example:postgresql"))
+	conn, err := net.Dial("tcp", "db.example:postgresql")
+	fmt.Println(conn, err)
 }

@@ -1,4 +1,4 @@
-// It runs git and sh.
+// Command exec-constant runs two programs.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 )
 
 func main() {
-	fmt.Println(exec.Command("git", "version").Output())
+	version, err := exec.Command("git", "version").Output()
+	fmt.Println(string(version), err)
 	fmt.Println(exec.Command("sh", "-c", "true").Run())
 }

@@ -1,12 +1,16 @@
-// It runs what the user names.
+// Command exec-dynamic is a very small init.
 package main
 
 import (
-	"fmt"
+	"log"
 	"os"
 	"os/exec"
 )
 
 func main() {
-	fmt.Println(exec.Command(os.Args[1]).Run())
+	child := exec.Command(os.Args[1], os.Args[2:]...)
+	child.Stdout, child.Stderr = os.Stdout, os.Stderr
+	if err := child.Run(); err != nil {
+		log.Fatal(err)
+	}
 }

@@ -1,12 +1,12 @@
-// A file server asks for MIME types, and for nothing else.
+// Command fileserver serves a directory.
 package main
 
 import (
 	"log"
 	"net/http"
-	"os"
 )
 
 func main() {
-	log.Fatal(http.ListenAndServe(":8080", http.FileServer(http.Dir(os.Args[1]))))
+	http.Handle("/", http.FileServer(http.Dir("/srv")))
+	log.Fatal(http.ListenAndServe(":8080", nil))
 }

@@ -1,10 +1,6 @@
-// Hello needs nothing but itself.
+// Command hello prints one line.
 package main
 
-import (
-	"fmt"
-)
+import "fmt"
 
-func main() {
-	fmt.Println("hello")
-}
+func main() { fmt.Println("hello") }

@@ -1,11 +1,17 @@
-// It asks for the home directory.
+// Command homedir prints where its settings would be.
 package main
 
 import (
 	"fmt"
+	"log"
 	"os"
+	"path/filepath"
 )
 
 func main() {
-	fmt.Println(os.UserHomeDir())
+	home, err := os.UserHomeDir()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(filepath.Join(home, ".whitrc"))
 }

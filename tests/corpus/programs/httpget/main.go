@@ -1,16 +1,18 @@
-// An HTTP client may be sent to https.
+// Command httpget prints a page.
 package main
 
 import (
-	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"os"
 )
 
 func main() {
-	r, err := http.Get(os.Args[1])
+	answer, err := http.Get(os.Args[1])
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
-	fmt.Println(r.Status)
+	defer answer.Body.Close()
+	_, _ = io.Copy(os.Stdout, answer.Body)
 }

@@ -1,8 +1,9 @@
-// An HTTP client behind an interface.
+// Command httpinterface hides its client.
 package main
 
 import (
 	"fmt"
+	"log"
 	"net/http"
 	"os"
 )
@@ -11,15 +12,24 @@ type doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-type fake struct{}
+type shop struct{ client doer }
 
-func (fake) Do(*http.Request) (*http.Response, error) { return nil, nil }
+func (s shop) ask(address string) (int, error) {
+	request, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := s.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	return answer.StatusCode, answer.Body.Close()
+}
 
 func main() {
-	var c doer = http.DefaultClient
-	if len(os.Args) > 2 {
-		c = fake{}
+	status, err := shop{client: &http.Client{}}.ask(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
 	}
-	req, _ := http.NewRequest("GET", os.Args[1], nil)
-	fmt.Println(c.Do(req))
+	fmt.Println(status)
 }

@@ -1,4 +1,4 @@
-// A JSON server.
+// Command jsonserver echoes a document.
 package main
 
 import (
@@ -7,14 +7,21 @@ import (
 	"net/http"
 )
 
+type order struct {
+	Name  string `json:"name"`
+	Count int    `json:"count"`
+}
+
 func main() {
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		var in map[string]any
-		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-			http.Error(w, err.Error(), 400)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
+		var asked order
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		json.NewEncoder(w).Encode(in)
+		_ = json.NewEncoder(w).Encode(asked)
 	})
-	log.Fatal(http.ListenAndServe(":8080", nil))
+	server := &http.Server{Addr: ":9090", Handler: mux}
+	log.Fatal(server.ListenAndServe())
 }

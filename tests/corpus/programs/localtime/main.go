@@ -1,4 +1,4 @@
-// Local time is UTC where nobody says otherwise.
+// Command localtime names the zone it runs in.
 package main
 
 import (
@@ -7,5 +7,6 @@ import (
 )
 
 func main() {
-	fmt.Println(time.Now().Local().Zone())
+	name, offset := time.Now().Local().Zone()
+	fmt.Println(name, offset)
 }

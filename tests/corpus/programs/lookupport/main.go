@@ -1,12 +1,17 @@
-// It looks a service up.
+// Command lookupport prints a service's port.
 package main
 
 import (
 	"fmt"
+	"log"
 	"net"
 	"os"
 )
 
 func main() {
-	fmt.Println(net.LookupPort("tcp", os.Args[1]))
+	port, err := net.LookupPort("tcp", os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(port)
 }

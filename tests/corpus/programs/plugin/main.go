@@ -1,4 +1,4 @@
-// A static program cannot open plugins.
+// Command plugin loads what it is given.
 package main
 
 import (
@@ -8,5 +8,6 @@ import (
 )
 
 func main() {
-	fmt.Println(plugin.Open(os.Args[1]))
+	loaded, err := plugin.Open(os.Args[1])
+	fmt.Println(loaded, err)
 }

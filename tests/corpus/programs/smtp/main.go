@@ -1,12 +1,15 @@
-// It sends mail, with TLS where the server offers it.
+// Command smtp sends a line.
 package main
 
 import (
-	"fmt"
+	"log"
 	"net/smtp"
 	"os"
 )
 
 func main() {
-	fmt.Println(smtp.SendMail(os.Args[1], nil, "a@b.example", []string{"c@d.example"}, nil))
+	to := []string{os.Args[2]}
+	if err := smtp.SendMail(os.Args[1], nil, "whit@example.com", to, []byte("hello\r\n")); err != nil {
+		log.Fatal(err)
+	}
 }

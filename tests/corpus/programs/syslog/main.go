@@ -1,11 +1,15 @@
-// It writes to the syslog.
+// Command syslog writes one line to the log.
 package main
 
 import (
-	"fmt"
+	"log"
 	"log/syslog"
 )
 
 func main() {
-	fmt.Println(syslog.New(syslog.LOG_INFO, "x"))
+	writer, err := syslog.New(syslog.LOG_NOTICE, "corpus")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = writer.Notice("hello")
 }

@@ -1,16 +1,28 @@
-// archive/tar asks for names of users and does without them.
+// Command tarwriter packs one file.
 package main
 
 import (
 	"archive/tar"
-	"fmt"
+	"io"
+	"log"
 	"os"
 )
 
 func main() {
-	info, err := os.Stat(os.Args[1])
+	file, err := os.Open(os.Args[1])
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
-	fmt.Println(tar.FileInfoHeader(info, ""))
+	info, err := file.Stat()
+	if err != nil {
+		log.Fatal(err)
+	}
+	header, err := tar.FileInfoHeader(info, "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	packed := tar.NewWriter(os.Stdout)
+	_ = packed.WriteHeader(header)
+	_, _ = io.Copy(packed, file)
+	_ = packed.Close()
 }

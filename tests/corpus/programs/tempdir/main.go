@@ -1,11 +1,12 @@
-// It makes a temporary directory.
+// Command tempdir works in a directory under $TMPDIR.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 func main() {
-	fmt.Println(os.MkdirTemp("", "x"))
+	fmt.Println(os.Mkdir(filepath.Join(os.TempDir(), "work"), 0o700))
 }

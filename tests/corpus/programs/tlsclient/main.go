@@ -1,16 +1,18 @@
-// A TLS client verifies the other side.
+// Command tlsclient shakes hands.
 package main
 
 import (
 	"crypto/tls"
 	"fmt"
+	"log"
 	"os"
 )
 
 func main() {
 	conn, err := tls.Dial("tcp", os.Args[1], nil)
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
+	defer conn.Close()
 	fmt.Println(conn.ConnectionState().Version)
 }

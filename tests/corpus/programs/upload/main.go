@@ -1,4 +1,4 @@
-// Uploads that are too large for memory go to a temporary file.
+// Command upload counts the bytes of a form's file.
 package main
 
 import (
@@ -8,9 +8,17 @@ import (
 )
 
 func main() {
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		file, header, err := r.FormFile("file")
-		fmt.Fprintln(w, file != nil, header, err)
+	http.HandleFunc("/upload", func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseMultipartForm(1 << 20); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		_, header, err := r.FormFile("file")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		fmt.Fprintln(w, header.Filename, header.Size)
 	})
 	log.Fatal(http.ListenAndServe(":8080", nil))
 }

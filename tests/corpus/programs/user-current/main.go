@@ -1,11 +1,16 @@
-// It asks who runs it.
+// Command user-current prints its user's name.
 package main
 
 import (
 	"fmt"
+	"log"
 	"os/user"
 )
 
 func main() {
-	fmt.Println(user.Current())
+	me, err := user.Current()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(me.Username)
 }

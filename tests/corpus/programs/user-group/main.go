@@ -1,12 +1,17 @@
-// It looks a group up.
+// Command user-group prints a group's name.
 package main
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"os/user"
 )
 
 func main() {
-	fmt.Println(user.LookupGroup(os.Args[1]))
+	found, err := user.LookupGroupId(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(found.Name)
 }

@@ -1,12 +1,17 @@
-// It looks a user up.
+// Command user-lookup prints a user's number.
 package main
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"os/user"
 )
 
 func main() {
-	fmt.Println(user.Lookup(os.Args[1]))
+	found, err := user.Lookup(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(found.Uid)
 }

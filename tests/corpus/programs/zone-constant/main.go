@@ -1,15 +1,16 @@
-// One zone, named in the program.
+// Command zone-constant says what time it is in Rome.
 package main
 
 import (
 	"fmt"
+	"log"
 	"time"
 )
 
 func main() {
-	zone, err := time.LoadLocation("Europe/Rome")
+	rome, err := time.LoadLocation("Europe/Rome")
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
-	fmt.Println(time.Now().In(zone))
+	fmt.Println(time.Now().In(rome).Format(time.Kitchen))
 }

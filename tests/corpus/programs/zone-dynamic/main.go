@@ -1,12 +1,17 @@
-// A zone that only the user knows.
+// Command zone-dynamic says what time it is anywhere.
 package main
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"time"
 )
 
 func main() {
-	fmt.Println(time.LoadLocation(os.Args[1]))
+	place, err := time.LoadLocation(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(time.Now().In(place))
 }

@@ -1,4 +1,4 @@
-// It carries all zones.
+// Command zone-embedded needs no zone files.
 package main
 
 import (
@@ -9,5 +9,6 @@ import (
 )
 
 func main() {
-	fmt.Println(time.LoadLocation(os.Args[1]))
+	place, err := time.LoadLocation(os.Args[1])
+	fmt.Println(place, err)
 }
