@@ -1,17 +1,11 @@
-// Command cachedir makes its cache's directory.
+// It asks for the cache directory.
 package main
 
 import (
 	"fmt"
-	"log"
 	"os"
-	"path/filepath"
 )
 
 func main() {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(os.MkdirAll(filepath.Join(cache, "whit"), 0o700))
+	fmt.Println(os.UserCacheDir())
 }

@@ -1,25 +1,23 @@
-// Command closure-client fetches all its arguments at once.
+// A client that only a goroutine's closure uses.
 package main
 
 import (
 	"fmt"
 	"net/http"
 	"os"
-	"sync"
 )
 
 func main() {
-	var all sync.WaitGroup
-	for _, address := range os.Args[1:] {
-		all.Add(1)
-		go func(address string) {
-			defer all.Done()
-			answer, err := http.Get(address)
-			if err == nil {
-				fmt.Println(address, answer.StatusCode)
-				_ = answer.Body.Close()
+	done := make(chan string)
+	for _, url := range os.Args[1:] {
+		go func(url string) {
+			r, err := http.Get(url)
+			if err != nil {
+				done <- err.Error()
+				return
 			}
-		}(address)
+			done <- r.Status
+		}(url)
 	}
-	all.Wait()
+	fmt.Println(<-done)
 }

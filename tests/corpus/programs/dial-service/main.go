@@ -1,4 +1,4 @@
-// Command dial-service knocks on a database's door.
+// It dials a service that Go does not know by name.
 package main
 
 import (
@@ -7,6 +7,5 @@ import (
 )
 
 func main() {
-	conn, err := net.Dial("tcp", "db.example:postgresql")
-	fmt.Println(conn, err)
+	fmt.Println(net.Dial("tcp", "db.example:postgresql"))
 }

@@ -1,4 +1,4 @@
-// Command exec-constant runs two programs.
+// It runs git and sh.
 package main
 
 import (
@@ -7,7 +7,6 @@ import (
 )
 
 func main() {
-	version, err := exec.Command("git", "version").Output()
-	fmt.Println(string(version), err)
+	fmt.Println(exec.Command("git", "version").Output())
 	fmt.Println(exec.Command("sh", "-c", "true").Run())
 }

@@ -1,4 +1,4 @@
-// Command fallbackroots brings the roots it trusts.
+// It sets roots of its own, which a program may also do on a branch only: the files stay.
 package main
 
 import (
@@ -9,9 +9,6 @@ import (
 )
 
 func main() {
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM([]byte(os.Getenv("ROOTS")))
-	x509.SetFallbackRoots(pool)
-	answer, err := http.Get(os.Args[1])
-	fmt.Println(answer, err)
+	x509.SetFallbackRoots(x509.NewCertPool())
+	fmt.Println(http.Get(os.Args[1]))
 }

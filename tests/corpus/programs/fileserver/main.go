@@ -1,12 +1,12 @@
-// Command fileserver serves a directory.
+// A file server asks for MIME types, and for nothing else.
 package main
 
 import (
 	"log"
 	"net/http"
+	"os"
 )
 
 func main() {
-	http.Handle("/", http.FileServer(http.Dir("/srv")))
-	log.Fatal(http.ListenAndServe(":8080", nil))
+	log.Fatal(http.ListenAndServe(":8080", http.FileServer(http.Dir(os.Args[1]))))
 }

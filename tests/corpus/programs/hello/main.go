@@ -1,6 +1,10 @@
-// Command hello prints one line.
+// Hello needs nothing but itself.
 package main
 
-import "fmt"
+import (
+	"fmt"
+)
 
-func main() { fmt.Println("hello") }
+func main() {
+	fmt.Println("hello")
+}

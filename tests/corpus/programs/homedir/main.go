@@ -1,17 +1,11 @@
-// Command homedir prints where its settings would be.
+// It asks for the home directory.
 package main
 
 import (
 	"fmt"
-	"log"
 	"os"
-	"path/filepath"
 )
 
 func main() {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(filepath.Join(home, ".whitrc"))
+	fmt.Println(os.UserHomeDir())
 }

@@ -1,4 +1,4 @@
-// Command jsonserver echoes a document.
+// A JSON server.
 package main
 
 import (
@@ -7,21 +7,14 @@ import (
 	"net/http"
 )
 
-type order struct {
-	Name  string `json:"name"`
-	Count int    `json:"count"`
-}
-
 func main() {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
-		var asked order
-		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		var in map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			http.Error(w, err.Error(), 400)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(asked)
+		json.NewEncoder(w).Encode(in)
 	})
-	server := &http.Server{Addr: ":9090", Handler: mux}
-	log.Fatal(server.ListenAndServe())
+	log.Fatal(http.ListenAndServe(":8080", nil))
 }

@@ -1,15 +1,11 @@
-// Command syslog writes one line to the log.
+// It writes to the syslog.
 package main
 
 import (
-	"log"
+	"fmt"
 	"log/syslog"
 )
 
 func main() {
-	writer, err := syslog.New(syslog.LOG_NOTICE, "corpus")
-	if err != nil {
-		log.Fatal(err)
-	}
-	_ = writer.Notice("hello")
+	fmt.Println(syslog.New(syslog.LOG_INFO, "x"))
 }

@@ -1,28 +1,16 @@
-// Command tarwriter packs one file.
+// archive/tar asks for names of users and does without them.
 package main
 
 import (
 	"archive/tar"
-	"io"
-	"log"
+	"fmt"
 	"os"
 )
 
 func main() {
-	file, err := os.Open(os.Args[1])
+	info, err := os.Stat(os.Args[1])
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	info, err := file.Stat()
-	if err != nil {
-		log.Fatal(err)
-	}
-	header, err := tar.FileInfoHeader(info, "")
-	if err != nil {
-		log.Fatal(err)
-	}
-	packed := tar.NewWriter(os.Stdout)
-	_ = packed.WriteHeader(header)
-	_, _ = io.Copy(packed, file)
-	_ = packed.Close()
+	fmt.Println(tar.FileInfoHeader(info, ""))
 }

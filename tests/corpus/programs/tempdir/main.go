@@ -1,12 +1,11 @@
-// Command tempdir works in a directory under $TMPDIR.
+// It makes a temporary directory.
 package main
 
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 )
 
 func main() {
-	fmt.Println(os.Mkdir(filepath.Join(os.TempDir(), "work"), 0o700))
+	fmt.Println(os.MkdirTemp("", "x"))
 }

@@ -1,18 +1,11 @@
-// Command tempfile keeps stdin for a moment.
+// It writes a temporary file.
 package main
 
 import (
 	"fmt"
-	"io"
-	"log"
 	"os"
 )
 
 func main() {
-	file, err := os.CreateTemp("", "whit-*")
-	if err != nil {
-		log.Fatal(err)
-	}
-	size, err := io.Copy(file, os.Stdin)
-	fmt.Println(file.Name(), size, err)
+	fmt.Println(os.CreateTemp("", "x"))
 }

@@ -1,4 +1,4 @@
-// Command template-server renders a page.
+// Templates switch dead code elimination off; the server still dials nobody.
 package main
 
 import (
@@ -7,15 +7,8 @@ import (
 	"net/http"
 )
 
-var page = template.Must(template.New("page").Parse("<p>hello {{.Name}}</p>\n"))
-
-type visitor struct{ Name string }
-
 func main() {
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if err := page.Execute(w, visitor{Name: r.URL.Path}); err != nil {
-			log.Print(err)
-		}
-	})
+	page := template.Must(template.New("x").Parse("{{.Method}} {{.URL.String}}"))
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { page.Execute(w, r) })
 	log.Fatal(http.ListenAndServe(":8080", nil))
 }

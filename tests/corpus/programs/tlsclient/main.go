@@ -1,18 +1,16 @@
-// Command tlsclient shakes hands.
+// A TLS client verifies the other side.
 package main
 
 import (
 	"crypto/tls"
 	"fmt"
-	"log"
 	"os"
 )
 
 func main() {
 	conn, err := tls.Dial("tcp", os.Args[1], nil)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	defer conn.Close()
 	fmt.Println(conn.ConnectionState().Version)
 }

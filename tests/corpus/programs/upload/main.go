@@ -1,4 +1,4 @@
-// Command upload counts the bytes of a form's file.
+// Uploads that are too large for memory go to a temporary file.
 package main
 
 import (
@@ -8,17 +8,9 @@ import (
 )
 
 func main() {
-	http.HandleFunc("/upload", func(w http.ResponseWriter, r *http.Request) {
-		if err := r.ParseMultipartForm(1 << 20); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		_, header, err := r.FormFile("file")
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		fmt.Fprintln(w, header.Filename, header.Size)
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		file, header, err := r.FormFile("file")
+		fmt.Fprintln(w, file != nil, header, err)
 	})
 	log.Fatal(http.ListenAndServe(":8080", nil))
 }

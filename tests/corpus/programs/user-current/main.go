@@ -1,16 +1,11 @@
-// Command user-current prints its user's name.
+// It asks who runs it.
 package main
 
 import (
 	"fmt"
-	"log"
 	"os/user"
 )
 
 func main() {
-	me, err := user.Current()
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(me.Username)
+	fmt.Println(user.Current())
 }

@@ -1,17 +1,12 @@
-// Command user-group prints a group's name.
+// It looks a group up.
 package main
 
 import (
 	"fmt"
-	"log"
 	"os"
 	"os/user"
 )
 
 func main() {
-	found, err := user.LookupGroupId(os.Args[1])
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(found.Name)
+	fmt.Println(user.LookupGroup(os.Args[1]))
 }

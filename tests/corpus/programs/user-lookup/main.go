@@ -1,17 +1,12 @@
-// Command user-lookup prints a user's number.
+// It looks a user up.
 package main
 
 import (
 	"fmt"
-	"log"
 	"os"
 	"os/user"
 )
 
 func main() {
-	found, err := user.Lookup(os.Args[1])
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(found.Uid)
+	fmt.Println(user.Lookup(os.Args[1]))
 }
