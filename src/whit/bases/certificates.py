@@ -80,7 +80,8 @@ def _decoded(block: str) -> dict[str, Any]:
     try:
         context.load_verify_locations(cadata=block)
         found = context.get_ca_certs()
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:
+        # TypeError: letters that are not ASCII.
         raise BadCertificates(
             f"a certificate cannot be read: {error}",
             hint="`openssl x509 -in FILE -noout -text` says what is wrong with it",
@@ -130,9 +131,10 @@ def _read(place: str) -> str:
     try:
         with open(place, "rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        said = error.strerror if isinstance(error, OSError) else error
         raise BadCertificates(
-            f"{place} cannot be read: {error.strerror}", hint="--ca-extra takes a PEM file"
+            f"{place!r} cannot be read: {said}", hint="--ca-extra takes a PEM file"
         ) from error
     if len(raw) > MAX_FILE_BYTES:
         raise BadCertificates(f"{place} is larger than 16 MiB", hint="is it a PEM file?")

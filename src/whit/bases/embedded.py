@@ -24,6 +24,7 @@ class Embedded:
         self._makers: Mapping[str, Callable[[What], tuple[Provided, ...]]] = {
             "ca-roots": self._ca_roots,
             "zones": self._zones,
+            "zones-of-program": self._zones_of_program,
             "users": lambda _: users_of(self._owner),
             "home": lambda _: home_of(self._owner),
             "directory": lambda what: (directory_of(what.names[0], self._owner),),
@@ -45,3 +46,8 @@ class Embedded:
         from whit.bases.zones import zones_of  # noqa: PLC0415
 
         return zones_of(what.names)
+
+    def _zones_of_program(self, what: What) -> tuple[Provided, ...]:
+        from whit.bases.zones import zones_asked_by_program  # noqa: PLC0415
+
+        return zones_asked_by_program(what.names)

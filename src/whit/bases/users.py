@@ -14,30 +14,34 @@ HOME = "/home/nonroot"
 NOLOGIN = "/sbin/nologin"
 ACCOUNTS = (("root", 0, "/root"), ("nobody", 65534, "/nonexistent"), ("nonroot", 65532, HOME))
 MAX_ID = 2**32 - 2  # one more is the kernel's "no change"
+MAX_DIGITS = 10
+MAX_SHOWN = 40
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Numbers of the image's user. A name that is not one of ours has none: root owns then."""
+    """Numbers of the image's user, who owns what it writes to."""
 
     uid: int = 0
     gid: int = 0
 
 
 def owner_of(user: str) -> Owner:
-    """`65532`, `65532:65532`, `nonroot` or `app:1000`. Errors: BadUser."""
+    """`65532`, `65532:65532`, `nonroot` or `1000:nobody`. Errors: BadUser."""
     name, colon, group = user.partition(":")
     known = {name: number for name, number, _ in ACCOUNTS}
-    uid = _number(name, known, user) if name else 0
-    return Owner(uid, _number(group, known, user) if colon else uid if name in known else 0)
+    uid = _number(name, known) if name else 0
+    return Owner(uid, _number(group, known) if colon else uid if name in known else 0)
 
 
-def _number(text: str, known: dict[str, int], user: str) -> int:
+def _number(text: str, known: dict[str, int]) -> int:
     if text in known:
         return known[text]
-    if text.isascii() and text.isdigit() and int(text) <= MAX_ID:
+    # Python refuses to read a number of thousands of digits; no user id has more than ten.
+    if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS and int(text) <= MAX_ID:
         return int(text)
+    shown = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
     raise BadUser(
-        f"--user {user}: {text!r} is no user that the image would know",
+        f"--user: {shown!r} is no user that the image would know",
         hint="use numbers (65532:65532), or one of root, nobody, nonroot",
     )
 

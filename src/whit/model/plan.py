@@ -52,6 +52,7 @@ class What(msgspec.Struct, frozen=True, order=True):
     kind            names
     ca-roots        paths of extra PEM files on the host
     zones           IANA names, or none for all of them
+    zones-of-program  IANA names that stand in the program
     users           -
     tmp             -
     home            -

@@ -24,12 +24,19 @@ class Declared(msgspec.Struct, frozen=True):
     directories: tuple[str, ...] = ()
 
     def added(self) -> dict[str, str]:
-        """Code -> the words that added it."""
-        words = {code_of(word): f"--need {word}" for word in self.add if ":" not in word}
+        """Code -> the words that added it. Errors: UnknownNeed."""
+        words = {providable_code_of(w): f"--need {w}" for w in self.add if ":" not in w}
         if self.zones:
             words.setdefault("N020", "--tz " + ",".join(self.zones))
         if self.ca_extra:
             words.setdefault("N010", "--ca-extra")
+        dropped = self.dropped()
+        for code, said in words.items():
+            if code in dropped:
+                raise UnknownNeed(
+                    f"{said} and {dropped[code]} contradict each other",
+                    hint="say one of them; flags add to what whit.toml says under [needs]",
+                )
         return words
 
     def dropped(self) -> dict[str, str]:
@@ -54,6 +61,19 @@ def code_of(word: str) -> str:
         f"there is no need called {word!r}",
         hint=f"did you mean {close[0]!r}?" if close else "`whit explain` lists them all",
     )
+
+
+def providable_code_of(word: str) -> str:
+    """The code that a word means, if a file could meet it. Errors: UnknownNeed."""
+    code = code_of(word)
+    rule = rule_named(code)
+    if rule is None or not rule.what:
+        title = rule.title if rule else LIBRARIES[2]
+        raise UnknownNeed(
+            f"--need {word}: whit has no file for it ({title})",
+            hint=(rule.note if rule else "") or "give the files under [files] in whit.toml",
+        )
+    return code
 
 
 def _path_of(word: str) -> str:

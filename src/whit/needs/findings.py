@@ -182,7 +182,7 @@ def _zones(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Ne
         )  # fmt: skip
     if all_named:
         evidence += [Evidence("constant", f'time.LoadLocation("{name}")') for name in named]
-        return _need(rule, rule.gated, evidence, (What("zones", tuple(named)),))
+        return _need(rule, rule.gated, evidence, (What("zones-of-program", tuple(named)),))
     return _need(rule, rule.gated, evidence, rule.what)
 
 

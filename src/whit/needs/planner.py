@@ -3,7 +3,7 @@
 Every need that must be met and that nobody provides is told at once, in one error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,8 +21,8 @@ from whit.model.plan import (
     Standing,
     What,
 )
-from whit.model.tree import Dir, File, Stored, normal_path
-from whit.needs.rules import RULES, rule_named
+from whit.model.tree import Dir, File, Stored, normal_path, parents_of
+from whit.needs.rules import LIBRARIES, RULES, rule_named
 
 # The program's own entry; not a rule, but every path has a code that explains it.
 PROGRAM_CODE = "N001"
@@ -80,23 +80,24 @@ def make_plan(request: PlanRequest, needs: Sequence[Need], providers: Sequence[P
         reason = "the working directory"
         entry = Entry(normal_path(request.working_dir), Dir(), FILE_CODE, "declared", reason)
         _add(entries, entry)
+    _refuse_files_as_parents(entries)
     if unmet:
         raise UnmetNeeds(
             "nothing here provides what the program cannot do without:\n"
             + "\n".join(f"  {line}" for line in unmet),
-            hint="build it static (CGO_ENABLED=0), or leave a need out with --without CODE",
+            hint=_unmet_hint(needs),
         )
     return Plan(
         entries=tuple(sorted(entries.values(), key=lambda e: e.path.split("/"))),
         config=_config(request, needs),
         needs=tuple(needs),
         dropped=tuple(_dropped(needs)),
-        warnings=tuple(_warnings(needs)),
+        warnings=(*_warnings(needs), *_zone_warnings(request, entries)),
     )
 
 
 def why(plan: Plan, path: str) -> tuple[Entry, Need | None] | None:
-    """The entry at `path`, or the nearest one above or below it, and the need it serves."""
+    """The entry at `path`, or else the topmost one below it, and the need it serves."""
     wanted = path.rstrip("/") or "/"
     below = wanted.rstrip("/") + "/"
     found = [e for e in plan.entries if e.path == wanted or e.path.startswith(below)]
@@ -168,6 +169,27 @@ def _provide(
             _add(entries, Entry(one.path, one.node, need.code, provider.name, reason))
         return
     unmet.append(f"{need.code}  {what.kind} {given}".rstrip() + f"  ({reason_of(need)})")
+
+
+def _unmet_hint(needs: Sequence[Need]) -> str:
+    hint = "leave a need out with --without CODE"
+    if any(need.code == LIBRARIES[0] and need.what for need in needs):
+        return f"build it static (CGO_ENABLED=0), or {hint}"
+    return f"give the files under [files] in whit.toml, or {hint}"
+
+
+def _refuse_files_as_parents(entries: Mapping[str, Entry]) -> None:
+    """A program called `etc` leaves no place for /etc/passwd."""
+    for path, entry in entries.items():
+        for parent in parents_of(path):
+            above = entries.get(parent)
+            if above is not None and not isinstance(above.node, Dir):
+                raise PathTaken(
+                    f"{path} cannot lie under {parent}, which is a file: {above.reason}",
+                    hint="give the program another name"
+                    if above.is_program
+                    else f"leave one out, for example with --without {entry.code}",
+                )
 
 
 def _add(entries: dict[str, Entry], entry: Entry) -> None:
@@ -242,6 +264,15 @@ def _dropped(needs: Sequence[Need]) -> list[Dropped]:
             continue
         found.append(Dropped(need.title, need.code, need.standing, need.note or reason_of(need)))
     return found
+
+
+def _zone_warnings(request: PlanRequest, entries: Mapping[str, Entry]) -> list[str]:
+    """TZ in the image's environment needs the zone's file; without it Go silently takes UTC."""
+    zone = dict(request.env).get("TZ", "").removeprefix(":")
+    path = zone if zone.startswith("/") else f"{_PLACES['N020'][0]}/{zone}"
+    if zone in ("", "UTC") or path in entries:
+        return []
+    return [f"N021 local time: TZ is {zone}, but {path} is not in the image: add --tz {zone}"]
 
 
 def _warnings(needs: Sequence[Need]) -> list[str]:

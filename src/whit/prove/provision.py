@@ -52,6 +52,7 @@ _PROGRAM_DIRECTORIES = (
     "/bin",
 )
 # ld.so's own directories, Debian's multiarch ones before them as /etc/ld.so.conf has it; musl's.
+ALL_ZONES = 400  # IANA has about 600 names, 350 without the old ones
 _TRIPLETS = {
     "amd64": "x86_64-linux-gnu",
     "arm64": "aarch64-linux-gnu",
@@ -74,6 +75,8 @@ def unprovided(
         return _roots(walker, env)
     if what.kind == "zones":
         return _zones(what.names, walker, env)
+    if what.kind == "zones-of-program":
+        return _zones_of_program(what.names, walker, env)
     if what.kind in ("tmp", "home"):
         name = "TMPDIR" if what.kind == "tmp" else "HOME"
         place = env.get(name) or ("/tmp" if what.kind == "tmp" else account.home)
@@ -126,6 +129,15 @@ def _zones(names: tuple[str, ...], walker: Walker, env: Mapping[str, str]) -> tu
         for name in names
         if name not in ("UTC", "Local", "") and not any(walker.file(f"{p}/{name}") for p in places)
     )
+
+
+def _zones_of_program(
+    names: tuple[str, ...], walker: Walker, env: Mapping[str, str]
+) -> tuple[str, ...]:
+    """A zone that nobody knows is not missed where all others are: no machine has it."""
+    missing = _zones(names, walker, env)
+    held = sum(path.startswith(f"{_ZONE_DIRECTORIES[0]}/") for path in walker.nodes)
+    return () if held >= ALL_ZONES else missing
 
 
 def _writable(place: str, walker: Walker, account: Account) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 from whit.bases.certificates import BEGIN, blocks_of, roots_of
 from whit.bases.embedded import Embedded
 from whit.bases.users import Owner, owner_of, users_of
-from whit.bases.zones import zones_of
+from whit.bases.zones import zones_asked_by_program, zones_of
 from whit.errors import BadCertificates, BadUser, UnknownZone
 from whit.model.plan import What
 from whit.model.tree import Bytes, Dir, File, Link, Tree
@@ -43,6 +43,7 @@ def test_expired_roots_are_left_out_and_counted():
         ("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n", "private key"),
         (f"{BEGIN}\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
         (f"{BEGIN}\nnever ends", "no certificate"),
+        (f"{BEGIN}\nMII\u00e9\n-----END CERTIFICATE-----\n", "cannot be read"),
     ],
 )
 def test_files_that_hold_no_usable_certificate_are_refused(tmp_path: Path, text: str, said: str):
@@ -51,6 +52,11 @@ def test_files_that_hold_no_usable_certificate_are_refused(tmp_path: Path, text:
     with pytest.raises(BadCertificates, match=said) as caught:
         roots_of((str(place),), NOW)
     assert "MIIB" not in str(caught.value)
+
+
+def test_a_path_that_no_file_can_have_is_refused():
+    with pytest.raises(BadCertificates, match="cannot be read"):
+        roots_of(("/tmp/\0.pem",), NOW)
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
@@ -74,7 +80,19 @@ def test_all_zones_make_a_tree_in_which_equal_ones_are_links():
     assert not any("/right/" in path or path.endswith((".tab", ".py")) for path, _ in tree)
 
 
-@pytest.mark.parametrize("name", ["Europe/Roma", "../../etc/passwd", "/etc/passwd", "", "Europe"])
+def test_a_zone_that_only_the_program_names_stops_no_build():
+    assert len(zones_asked_by_program(("Mars/Olympus",))) == len(zones_of(()))
+    assert len(zones_asked_by_program(("Europe/Rome", "Mars/Olympus"))) == len(zones_of(()))
+    assert zones_asked_by_program(("Europe/Rome",)) == zones_of(("Europe/Rome",))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Europe/Roma", "../../etc/passwd", "/etc/passwd", "", "Europe", "right/UTC", "zone.tab"),
+        *("Europe/Rome\0", "Europe/Rome\n", "Europe//Rome", "A" * 5000),
+    ],
+)
 def test_a_zone_that_does_not_exist_is_refused(name: str):
     with pytest.raises(UnknownZone):
         zones_of((name,))
@@ -102,7 +120,7 @@ def test_owners(text: str, owner: Owner):
     assert owner_of(text) == owner
 
 
-@pytest.mark.parametrize("text", ["app", "-1", "4294967295", "1:x", "١"])
+@pytest.mark.parametrize("text", ["app", "-1", "4294967295", "1:x", "١", "1" * 5000])
 def test_a_user_nobody_knows_is_refused(text: str):
     with pytest.raises(BadUser):
         owner_of(text)

@@ -60,6 +60,39 @@ def test_two_things_that_claim_one_path_are_refused():
         make_plan(request, [USERS], [Shelf(users="/etc/passwd")])
 
 
+def test_a_program_in_the_way_of_a_directory_is_refused():
+    program = Program("/etc", PROGRAM.content, "the program")
+    request = PlanRequest(program, Platform("linux", "amd64"))
+    with pytest.raises(PathTaken, match="/etc/passwd cannot lie under /etc"):
+        make_plan(request, [USERS], [Shelf(users="/etc/passwd")])
+
+
+def test_the_hint_of_an_unmet_need_suits_it():
+    need = Need("N040", "services", Standing.DECLARED, (What("services"),))
+    with pytest.raises(UnmetNeeds) as caught:
+        make_plan(REQUEST, [need], [])
+    assert "static" not in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("zone", "held", "warned"),
+    [
+        ("Europe/Rome", "", True),
+        (":Europe/Rome", "", True),
+        ("Europe/Rome", "/usr/share/zoneinfo/Asia/Tokyo", True),
+        ("Europe/Rome", "/usr/share/zoneinfo/Europe/Rome", False),
+        ("/etc/zone", "", True),
+        ("UTC", "", False),
+        ("", "", False),
+    ],
+)
+def test_a_zone_in_the_environment_needs_its_file(zone: str, held: str, warned: bool):
+    request = PlanRequest(PROGRAM, Platform("linux", "amd64"), env=(("TZ", zone),))
+    need = Need("N020", "zones", Standing.REQUIRED, (What("zones"),))
+    plan = make_plan(request, [need] if held else [], [Shelf(zones=held)])
+    assert any("--tz" in warning for warning in plan.warnings) is warned
+
+
 def test_a_required_need_without_a_file_is_a_warning():
     need = Need("N060", "programs", Standing.REQUIRED, (), (), "runs git")
     assert make_plan(REQUEST, [need], []).warnings == ("N060 programs: runs git",)
@@ -95,17 +128,32 @@ def test_a_chain_is_told_by_packages():
 
 
 def test_declared_words():
-    declared = Declared(add=("ca-roots", "directory:/data"), drop=("N020",), zones=("UTC",))
+    declared = Declared(add=("ca-roots", "directory:/data"), drop=("users",), zones=("UTC",))
     assert declared.added() == {"N010": "--need ca-roots", "N020": "--tz UTC"}
-    assert declared.dropped() == {"N020": "--without N020"}
+    assert declared.dropped() == {"N030": "--without users"}
     assert declared.extra() == (What("directory", ("/data",)),)
 
 
-@pytest.mark.parametrize("word", ["ca-root", "N999", "program:git", "directory"])
+@pytest.mark.parametrize(
+    "word", ["ca-root", "N999", "program:git", "directory", "programs", "N070", "local-time"]
+)
 def test_a_need_nobody_knows_is_refused(word: str):
     declared = Declared(add=(word,))
     with pytest.raises(UnknownNeed):
         (declared.added(), declared.extra())
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        Declared(add=("ca-roots",), drop=("N010",)),
+        Declared(zones=("UTC",), drop=("zones",)),
+        Declared(ca_extra=("/a.pem",), drop=("N010",)),
+    ],
+)
+def test_wanted_and_left_out_is_a_contradiction(declared: Declared):
+    with pytest.raises(UnknownNeed, match="contradict"):
+        declared.added()
 
 
 def test_a_directory_must_be_absolute():

@@ -81,6 +81,10 @@ def change(**fields: object) -> RunConfig:
         (plan_of(needs=need(What("file", ("/etc/x",)))), "N010 CA roots", "/etc/x"),
         (plan_of(needs=need(What("program", ("git",)))), "N010 CA roots", "git"),
         (
+            plan_of(needs=need(What("zones-of-program", ("Mars/Olympus",)))),
+            *("N010 CA roots", "zoneinfo"),
+        ),
+        (
             plan_of(needs=need(What("zones", ("Europe/Rome",))), usr__share__zoneinfo=Dir()),
             *("N010 CA roots", "zoneinfo/Europe/Rome"),
         ),
@@ -112,6 +116,14 @@ def test_needs_are_satisfied_where_go_looks() -> None:
     found = verdict(plan_of(change(user="web"), need(*what), **held))
     assert failed(found) == []
     assert any(c.detail == "web is 7:7" for c in found.checks)
+
+
+def test_a_zone_that_nobody_knows_breaks_nothing_where_all_others_are() -> None:
+    zones: dict[str, Node] = {
+        f"usr__share__zoneinfo__Z{number}": File(Bytes(b"")) for number in range(400)
+    }
+    wanted = need(What("zones-of-program", ("Mars/Olympus",)))
+    assert failed(verdict(plan_of(needs=wanted, **zones))) == []
 
 
 def test_assumed_needs_break_nothing() -> None:
