@@ -15,6 +15,7 @@ from whit.binary.calls import Caller, Code, Constant
 from whit.binary.facts import Facts
 from whit.model.plan import Evidence, Need, Standing, What
 from whit.needs.declared import Declared
+from whit.needs.foreign import names_are_readable, need_of, unnamed_need, with_c_code
 from whit.needs.rules import (
     BUILTIN_PROTOCOLS,
     BUILTIN_SERVICES,
@@ -27,6 +28,7 @@ from whit.needs.rules import (
 
 MAX_SHOWN_CALLERS = 3
 MAX_NAMES = 64
+LOOPBACK = ("localhost", "::1")
 # Paths that the kernel or the container engine provides.
 RUNTIME_PATHS = (
     *("/proc/", "/sys/", "/dev/", "/run/", "/var/run/"),
@@ -36,8 +38,10 @@ RUNTIME_PATHS = (
 
 def needs_of(facts: Facts, code: Code, declared: Declared) -> tuple[Need, ...]:
     """A need for every rule, whatever its standing, in the order of the codes."""
-    names = _names_are_readable(facts)
-    needs = [_named(rule, facts, code) if names else _unnamed(rule, facts) for rule in RULES]
+    if names_are_readable(facts):
+        needs = [with_c_code(_named(rule, facts, code), rule, facts) for rule in RULES]
+    else:
+        needs = [unnamed_need(rule, facts) for rule in RULES]
     needs.append(_libraries(facts))
     needs.append(_declared(declared))
     added, dropped = declared.added(), declared.dropped()
@@ -51,12 +55,21 @@ def ports_of(facts: Facts, code: Code) -> tuple[str, ...]:
         return ()
     asked = {a.function: a.word for a in LISTENERS if facts.links(a.function)}
     ports = set()
-    for constants in code.constants(asked).values():
+    for function, constants in code.constants(asked).items():
         for constant in constants:
-            port = (constant.value or "").rpartition(":")[2]
-            if port.isascii() and port.isdigit() and 0 < int(port) < 65536:
-                ports.add(f"{int(port)}/tcp")
+            port = _port_of(constant.value or "")
+            if port:
+                ports.add(f"{port}/{'udp' if function == 'net.ListenPacket' else 'tcp'}")
     return tuple(sorted(ports))
+
+
+def _port_of(address: str) -> int:
+    """8080 of `:8080`; 0 when there is none, or when nobody outside can reach it."""
+    host, colon, port = address.rpartition(":")
+    if not colon or host.strip("[]") in LOOPBACK or host.startswith("127."):
+        return 0
+    is_number = port.isascii() and port.isdigit() and len(port) <= len("65535")
+    return int(port) if is_number and int(port) < 65536 else 0
 
 
 def with_chains(needs: tuple[Need, ...], code: Code) -> tuple[Need, ...]:
@@ -72,11 +85,6 @@ def with_chains(needs: tuple[Need, ...], code: Code) -> tuple[Need, ...]:
         else need
         for need in needs
     )
-
-
-def _names_are_readable(facts: Facts) -> bool:
-    """Obfuscated programs keep a function table whose names say nothing, and no build info."""
-    return facts.go is not None and facts.links("runtime.main") and facts.links("runtime.goexit")
 
 
 # ---- a program with function names ------------------------------------------------------------
@@ -99,7 +107,7 @@ def _named(rule: Rule, facts: Facts, code: Code) -> Need:
     if special is not None:
         return special(rule, facts, code, evidence)
     if evidence:
-        return _need(rule, rule.gated, evidence, rule.what)
+        return need_of(rule, rule.gated, evidence, rule.what)
     standing = rule.otherwise
     note = rule.assumption if standing is Standing.ASSUMED_NOT else rule.note
     return Need(rule.code, rule.title, standing, (), (Evidence("function", linked[0]),), note)
@@ -182,8 +190,8 @@ def _zones(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Ne
         )  # fmt: skip
     if all_named:
         evidence += [Evidence("constant", f'time.LoadLocation("{name}")') for name in named]
-        return _need(rule, rule.gated, evidence, (What("zones-of-program", tuple(named)),))
-    return _need(rule, rule.gated, evidence, rule.what)
+        return need_of(rule, rule.gated, evidence, (What("zones-of-program", tuple(named)),))
+    return need_of(rule, rule.gated, evidence, rule.what)
 
 
 def _programs(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Need:
@@ -208,7 +216,7 @@ def _services(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) ->
         if re.fullmatch(r"[a-z][a-z0-9-]{1,30}", service) and service not in BUILTIN_SERVICES:
             where = f'{function}("{constant.value}") in {constant.caller}'
             evidence.append(Evidence("constant", where))
-    return _need(rule, rule.gated, evidence, ()) if evidence else _assumed_not(rule, facts)
+    return need_of(rule, rule.gated, evidence, ()) if evidence else _assumed_not(rule, facts)
 
 
 def _protocols(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Need:
@@ -219,7 +227,7 @@ def _protocols(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -
             if not known:
                 where = f'{function}("{constant.value}") in {constant.caller}'
                 evidence.append(Evidence("constant", where))
-    return _need(rule, rule.gated, evidence, ()) if evidence else _assumed_not(rule, facts)
+    return need_of(rule, rule.gated, evidence, ()) if evidence else _assumed_not(rule, facts)
 
 
 def _plugins(rule: Rule, facts: Facts, _code: Code, _evidence: list[Evidence]) -> Need:
@@ -258,24 +266,6 @@ SPECIAL: Mapping[str, Special] = {
     "N081": _plugins,
     "N100": _files,
 }
-
-
-# ---- a program without function names ---------------------------------------------------------
-
-
-def _unnamed(rule: Rule, facts: Facts) -> Need:
-    """Not Go's, obfuscated or packed: a path in the bytes counts, and packed bytes show none."""
-    if facts.is_packed:
-        evidence = [Evidence("file", "the program is packed (UPX): what it holds cannot be read")]
-        if rule.what and rule.paths:
-            return _need(rule, rule.gated, evidence, rule.what)
-        return Need(rule.code, rule.title, Standing.OPTIONAL, (), tuple(evidence), rule.note)
-    for path in rule.paths:
-        if re.search(re.escape(path.encode()), facts.elf.data):
-            evidence = [Evidence("constant", f'the bytes hold "{path}"')]
-            return _need(rule, rule.gated, evidence, rule.what)
-    note = "the program has no Go function names; no path that would be read is in its bytes"
-    return Need(rule.code, rule.title, Standing.ASSUMED_NOT, (), (), note)
 
 
 # ---- libraries, declarations, overrides --------------------------------------------------------
@@ -326,11 +316,6 @@ def _override(
 
 
 # ---- small ------------------------------------------------------------------------------------
-
-
-def _need(rule: Rule, standing: Standing, evidence: list[Evidence], what: tuple[What, ...]) -> Need:
-    given = what if standing.is_provided else ()
-    return Need(rule.code, rule.title, standing, given, tuple(evidence), rule.note)
 
 
 def _assumed_not(rule: Rule, facts: Facts) -> Need:

@@ -72,6 +72,7 @@ LISTENERS = (
     Argument("net/http.ListenAndServe", 0),
     Argument("net/http.ListenAndServeTLS", 0),
     Argument("net.(*ListenConfig).Listen", 5),
+    Argument("net.ListenPacket", 2),
 )
 # The names that Go answers without /etc/services, and protocols without /etc/protocols (net).
 BUILTIN_SERVICES = (
