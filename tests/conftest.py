@@ -1,5 +1,6 @@
 """Doors that tests go through: a missing tool fails in CI and is a counted skip elsewhere."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+DOORS = ("go", "gcc", "zig", "rust", "sandbox", "skopeo", "umoci", "buildah", "docker")
 IN_CI = bool(os.environ.get("CI"))
 
 
@@ -18,7 +20,11 @@ def door_is_open(door: str) -> str:
         return "" if shutil.which("go") else "no go on PATH"
     if door == "sandbox":
         return "" if shutil.which("crun") or shutil.which("runc") else "neither crun nor runc"
-    if door in ("skopeo", "umoci", "buildah"):
+    if door == "zig":
+        return "" if importlib.util.find_spec("ziglang") else "no ziglang package"
+    if door == "rust":
+        return "" if shutil.which("rustc") else "no rustc"
+    if door in ("skopeo", "umoci", "buildah", "gcc"):
         return "" if shutil.which(door) else f"no {door}"
     if door == "docker":
         if not shutil.which("docker"):
@@ -45,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for door in ("go", "sandbox", "skopeo", "umoci", "buildah", "docker"):
+    for door in DOORS:
         if door in item.keywords and (missing := door_is_open(door)):
             if IN_CI:
                 pytest.fail(f"{missing}: in CI a missing tool is a failure", pytrace=False)

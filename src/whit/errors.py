@@ -104,6 +104,12 @@ class BrokenProgram(RequestError):
     code = "B002"
 
 
+class WrongPlatform(RequestError):
+    """A finished program for another platform than the one that was asked for."""
+
+    code = "B003"
+
+
 # ---- layer ----------------------------------------------------------------------------------
 
 

@@ -1,9 +1,9 @@
-"""Elf in, Dynamic out: what a program asks of the loader. Pure.
+"""Elf in, Dynamic out: what a program or library asks of the loader, and what it offers. Pure.
 
 The loader reads the dynamic segment, not sections; so does this.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -12,10 +12,14 @@ from whit.binary.elf import Elf
 from whit.errors import BrokenProgram
 
 MAX_VERSIONS = 4096
+VER_FLG_BASE, VER_FLG_WEAK = 1, 2
 
 
 class Dynamic(msgspec.Struct, frozen=True):
-    """`versions` pairs a library with a symbol version it must define: libc.so.6, GLIBC_2.34."""
+    """`versions` pairs a library with a symbol version it must define: libc.so.6, GLIBC_2.34;
+    `weak_versions` are those that may be missing. `definitions` are the versions that the file
+    itself defines; `flags` is DT_FLAGS_1; `tags` holds the first value of every tag.
+    """
 
     interpreter: str = ""
     libraries: tuple[str, ...] = ()
@@ -23,6 +27,25 @@ class Dynamic(msgspec.Struct, frozen=True):
     runpath: tuple[str, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
     is_dynamic: bool = False
+    soname: str = ""
+    weak_versions: tuple[tuple[str, str], ...] = ()
+    definitions: tuple[str, ...] = ()
+    flags: int = 0
+    tags: dict[int, int] = {}
+
+    @property
+    def is_library(self) -> bool:
+        """Whether the file is made to be loaded, not started: it has a name and no loader."""
+        return bool(self.soname) and not self.interpreter and not self.flags & fields.DF_1_PIE
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """One version that must be defined by `library`; symbols carry its `index` (Vernaux)."""
+
+    library: str
+    version: str
+    index: int
+    is_weak: bool
 
 
 def read_dynamic(program: Elf) -> Dynamic:
@@ -38,6 +61,29 @@ def read_dynamic(program: Elf) -> Dynamic:
     if not tags:
         return Dynamic(interpreter)
     first = dict(reversed(tags))
+    string = string_reader(program, first)
+
+    def paths(tag: int) -> tuple[str, ...]:
+        return tuple(string(first[tag]).split(":")) if tag in first else ()
+
+    wanted = read_wanted(program, first)
+    return Dynamic(
+        interpreter=interpreter,
+        libraries=tuple(string(value) for tag, value in tags if tag == fields.DT_NEEDED),
+        rpath=paths(fields.DT_RPATH),
+        runpath=paths(fields.DT_RUNPATH),
+        versions=tuple((w.library, w.version) for w in wanted if not w.is_weak),
+        is_dynamic=True,
+        soname=string(first[fields.DT_SONAME]) if fields.DT_SONAME in first else "",
+        weak_versions=tuple((w.library, w.version) for w in wanted if w.is_weak),
+        definitions=tuple(_definitions(program, first, string)),
+        flags=first.get(fields.DT_FLAGS_1, 0),
+        tags=first,
+    )
+
+
+def string_reader(program: Elf, first: dict[int, int]) -> Callable[[int], str]:
+    """A reader of the dynamic string table, by offset."""
     strings = program.offset_of(first.get(fields.DT_STRTAB, 0))
 
     def string(at: int) -> str:
@@ -45,17 +91,7 @@ def read_dynamic(program: Elf) -> Dynamic:
             raise BrokenProgram("the program's dynamic strings are damaged", hint=fields.TRUNCATED)
         return program.text(strings + at)
 
-    def paths(tag: int) -> tuple[str, ...]:
-        return tuple(string(first[tag]).split(":")) if tag in first else ()
-
-    return Dynamic(
-        interpreter=interpreter,
-        libraries=tuple(string(value) for tag, value in tags if tag == fields.DT_NEEDED),
-        rpath=paths(fields.DT_RPATH),
-        runpath=paths(fields.DT_RUNPATH),
-        versions=_versions(program, first, string),
-        is_dynamic=True,
-    )
+    return string
 
 
 def _tags(program: Elf, offset: int, size: int) -> list[tuple[int, int]]:
@@ -69,26 +105,51 @@ def _tags(program: Elf, offset: int, size: int) -> list[tuple[int, int]]:
     return found
 
 
-def _versions(
-    program: Elf, first: dict[int, int], string: Callable[[int], str]
-) -> tuple[tuple[str, str], ...]:
-    """Verneed (gABI "Symbol Version Requirements"): a list of lists, linked by offsets."""
-    at = program.offset_of(first.get(fields.DT_VERNEED, 0))
-    count = min(first.get(fields.DT_VERNEEDNUM, 0), MAX_VERSIONS)
-    found: list[tuple[str, str]] = []
-    for _ in range(count):
-        if at is None:
-            break
-        members, file = program.unsigned(at + 2, 2), program.unsigned(at + 4, 4)
-        aux, following = program.unsigned(at + 8, 4), program.unsigned(at + 12, 4)
-        library, member = string(file), at + aux
+def read_wanted(program: Elf, first: dict[int, int]) -> tuple[Wanted, ...]:
+    """Verneed (gABI "Symbol Version Requirements"): a list of lists, linked by offsets.
+
+    Verneed   u16 version, u16 members, u32 file, u32 to the members, u32 to the next
+    Vernaux   u32 hash, u16 flags, u16 index, u32 name, u32 to the next
+    """
+    string = string_reader(program, first)
+    found: list[Wanted] = []
+    starts = _chain(program, first, fields.DT_VERNEED, fields.DT_VERNEEDNUM, 12)
+    for at in starts:
+        members, library = program.unsigned(at + 2, 2), string(program.unsigned(at + 4, 4))
+        member = at + program.unsigned(at + 8, 4)
         for _ in range(members):
-            found.append((library, string(program.unsigned(member + 8, 4))))
+            if len(found) >= MAX_VERSIONS:
+                return tuple(found)
+            flags, index = program.unsigned(member + 4, 2), program.unsigned(member + 6, 2)
+            version = string(program.unsigned(member + 8, 4))
+            found.append(Wanted(library, version, index & 0x7FFF, bool(flags & VER_FLG_WEAK)))
             step = program.unsigned(member + 12, 4)
-            if not step or len(found) > MAX_VERSIONS:
+            if not step:
                 break
             member += step
-        if not following or len(found) > MAX_VERSIONS:
-            break
-        at += following
     return tuple(found)
+
+
+def _definitions(
+    program: Elf, first: dict[int, int], string: Callable[[int], str]
+) -> Iterator[str]:
+    """Verdef: u16 version, flags, index, members; u32 hash, to the members, to the next. The
+    first member names the version; the one with VER_FLG_BASE is the file itself.
+    """
+    for at in _chain(program, first, fields.DT_VERDEF, fields.DT_VERDEFNUM, 16):
+        if not program.unsigned(at + 2, 2) & VER_FLG_BASE:
+            yield string(program.unsigned(at + program.unsigned(at + 12, 4), 4))
+
+
+def _chain(
+    program: Elf, first: dict[int, int], table: int, number: int, next_at: int
+) -> Iterator[int]:
+    at = program.offset_of(first.get(table, 0))
+    for _ in range(min(first.get(number, 0), MAX_VERSIONS)):
+        if at is None:
+            return
+        yield at
+        step = program.unsigned(at + next_at, 4)
+        if not step:
+            return
+        at += step

@@ -24,7 +24,10 @@ SHT_NOBITS = 8
 ET_EXEC, ET_DYN = 2, 3
 # DT_* of the dynamic section (gABI).
 DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH, DT_RUNPATH = 1, 5, 10, 14, 15, 29
-DT_FLAGS_1, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFB, 0x6FFFFFFE, 0x6FFFFFFF
+DT_HASH, DT_SYMTAB, DT_GNU_HASH, DT_VERSYM = 4, 6, 0x6FFFFEF5, 0x6FFFFFF0
+DT_FLAGS_1, DT_VERDEF, DT_VERDEFNUM = 0x6FFFFFFB, 0x6FFFFFFC, 0x6FFFFFFD
+DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
+DF_1_NODEFLIB, DF_1_PIE = 0x800, 0x08000000
 
 # e_machine, bits, byte order -> GOARCH. 32-bit PowerPC and the like have no Go for Linux.
 MACHINES = {
@@ -36,11 +39,25 @@ MACHINES = {
     (243, 64, "<"): "riscv64",
     (22, 64, ">"): "s390x",
 }
+# What else says ELF in front: named, so that the user sees what was handed over.
+OTHER_MACHINES = {
+    2: "SPARC", 4: "m68k", 8: "MIPS", 18: "SPARC", 20: "32-bit PowerPC", 21: "big-endian PowerPC",
+    42: "SuperH", 43: "SPARC", 50: "Itanium", 62: "x32 (amd64 with 32-bit pointers)",
+    243: "32-bit RISC-V", 247: "BPF", 258: "LoongArch", 0x9026: "Alpha",
+}  # fmt: skip
+# EI_OSABI of systems that are not Linux; 0 (none said), 3 (GNU) and 97 (ARM) are used on Linux.
+OTHER_SYSTEMS = {2: "NetBSD", 6: "Solaris", 9: "FreeBSD", 12: "OpenBSD", 255: "no system at all"}
 OTHER_FORMATS = (
     (b"#!", "a script", "name the program that the script runs"),
     (b"MZ", "a Windows program (PE)", "build it for Linux: GOOS=linux"),
     (b"\xcf\xfa\xed\xfe", "a macOS program (Mach-O)", "build it for Linux: GOOS=linux"),
+    (b"\xce\xfa\xed\xfe", "a macOS program (Mach-O)", "build it for Linux: GOOS=linux"),
+    (b"\xfe\xed\xfa", "a macOS program (Mach-O)", "build it for Linux: GOOS=linux"),
     (b"\xca\xfe\xba\xbe", "a macOS program (Mach-O)", "build it for Linux: GOOS=linux"),
+    (b"\xca\xfe\xba\xbf", "a macOS program (Mach-O)", "build it for Linux: GOOS=linux"),
+    (b"BC\xc0\xde", "LLVM bitcode", "link it to a program"),
+    (b"\xfd7zXZ\0", "an xz file", "unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it first"),
     (b"!<arch>", "an archive of object files", "the package is no program: name one with main"),
     (b"\x1f\x8b", "a gzip file", "unpack it first"),
     (b"PK\x03\x04", "a zip file", "unpack it first"),
@@ -70,7 +87,7 @@ class Section(msgspec.Struct, frozen=True):
 
 
 class Elf(msgspec.Struct, frozen=True):
-    """`order` is struct's byte order mark; `word` is 4 or 8 bytes."""
+    """`order` is struct's byte order mark; `word` is 4 or 8 bytes; `start` is the entry point."""
 
     data: memoryview
     order: str
@@ -79,6 +96,7 @@ class Elf(msgspec.Struct, frozen=True):
     platform: Platform
     segments: tuple[Segment, ...]
     sections: dict[str, Section]
+    start: int = 0
 
     @property
     def loads(self) -> tuple[Segment, ...]:
@@ -128,11 +146,14 @@ CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 def read_elf(data: memoryview) -> Elf:
     """Errors: NotAProgram for anything but a Linux program, BrokenProgram for a damaged one."""
-    _check_magic(data)
+    check_magic(data)
     bits = {1: 32, 2: 64}.get(data[4])
     order = {1: "<", 2: ">"}.get(data[5])
     if bits is None or order is None or len(data) < (64 if bits == 64 else 52):
         raise BrokenProgram("the ELF header is damaged", hint=TRUNCATED)
+    if data[7] in OTHER_SYSTEMS:
+        what = OTHER_SYSTEMS[data[7]]
+        raise NotAProgram(f"the program is for {what}, not Linux", hint="build it for Linux")
     layout = order + ("HHIQQQIHHHHHH" if bits == 64 else "HHIIIIIHHHHHH")
     head = struct.unpack_from(layout, data, 16)
     kind, machine = head[0], head[1]
@@ -141,18 +162,21 @@ def read_elf(data: memoryview) -> Elf:
         raise NotAProgram(f"the file is {what}, not a program", hint="name a linked program")
     architecture = MACHINES.get((machine, bits, order))
     if architecture is None:
+        known = OTHER_MACHINES.get(machine)
         raise NotAProgram(
-            f"the program is for a machine that whit does not know (ELF machine {machine})",
+            f"the program is for {known or f'an unknown machine (ELF machine {machine})'}, "
+            "which whit does not know",
             hint="whit knows " + ", ".join(sorted(set(MACHINES.values()))),
         )
-    elf = Elf(data, order, bits // 8, kind, Platform("linux", architecture), (), {})
+    elf = Elf(data, order, bits // 8, kind, Platform("linux", architecture), (), {}, head[3])
     segments = tuple(_segments(elf, head[4], head[8], head[9]))
     elf = msgspec.structs.replace(elf, segments=segments)
     sections = _sections(elf, head[5], head[10], head[11], head[12])
     return msgspec.structs.replace(elf, sections=sections)
 
 
-def _check_magic(data: memoryview) -> None:
+def check_magic(data: memoryview) -> None:
+    """Errors: NotAProgram, which says what the file is instead."""
     start = bytes(data[:8])
     if start[:4] == b"\x7fELF" and len(data) >= 20:
         return

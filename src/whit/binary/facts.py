@@ -8,6 +8,7 @@ from whit.binary.dynamic import read_dynamic
 from whit.binary.elf import ET_DYN, SHT_NOBITS, Elf, read_elf
 from whit.binary.functions import Functions, FunctionTable, read_functions
 from whit.binary.goinfo import GoInfo, Module, read_goinfo
+from whit.errors import NotAProgram
 from whit.model.names import Platform
 
 __all__ = ["Facts", "Functions", "GoInfo", "Linkage", "Module", "read_facts"]
@@ -55,6 +56,12 @@ def read_facts(data: memoryview) -> Facts:
     """Errors: NotAProgram, BrokenProgram. Copies the names of functions, maps the rest."""
     elf = read_elf(data)
     dynamic = read_dynamic(elf)
+    if dynamic.is_library or (elf.kind == ET_DYN and not elf.start and not dynamic.interpreter):
+        raise NotAProgram(
+            f"the file is a shared library{f' ({dynamic.soname})' if dynamic.soname else ''}, "
+            "not a program",
+            hint="name the program that loads it",
+        )
     go = read_goinfo(elf)
     table = read_functions(elf, go.minor if go else 0)
     linkage = Linkage.STATIC

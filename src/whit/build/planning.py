@@ -17,7 +17,7 @@ from whit.build.events import Finished, Listener, Warned
 from whit.build.house import House
 from whit.build.programs import Opened
 from whit.build.request import Request
-from whit.errors import BadSetting
+from whit.errors import BadSetting, WrongPlatform
 from whit.model.names import Digest
 from whit.model.plan import Need, Plan
 from whit.model.program import Binary
@@ -60,6 +60,7 @@ def planned(
     """
     begun = perf_counter()
     facts = read_facts(opened.data)
+    _refuse_other_platform(opened.binary, facts, request)
     binary = msgspec.structs.replace(opened.binary, platform=facts.platform)
     declared = declared_of(request)
     known, was_cached = _known(opened, facts, declared, store)
@@ -77,6 +78,18 @@ def planned(
     for warning in plan.warnings:
         listen(Warned(warning))
     return Planned(binary, facts, facts.go.version if facts.go else "", plan)
+
+
+def _refuse_other_platform(binary: Binary, facts: Facts, request: Request) -> None:
+    """A finished program is what it is; --platform can only agree."""
+    asked = request.platform
+    if binary.recipe is None and request.settings.platform:
+        own = facts.platform
+        if (asked.os, asked.architecture) != (own.os, own.architecture):
+            raise WrongPlatform(
+                f"{binary.path} is a program for {own}, and --platform says {asked}",
+                hint="leave --platform out: a finished program's platform is read from it",
+            )
 
 
 def declared_of(request: Request) -> Declared:
@@ -179,6 +192,8 @@ def _content(path: str) -> Content:
 
 def program_path(binary: Binary) -> str:
     """Where the program lies in its image: what a shell would have to quote becomes a dash."""
+    if binary.place:
+        return binary.place
     return "/" + (re.sub(r"[^A-Za-z0-9._+-]", "-", binary.name).strip(".-") or "app")
 
 

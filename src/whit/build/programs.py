@@ -6,6 +6,7 @@ Go runs as its own process, so the rest of the corridor is imported while it wor
 
 import mmap
 import os
+import stat
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from whit.golang.compile import Compilation
 
 MAX_PROGRAM_BYTES = 8 << 30
+# A program that is installed keeps its path: it may look for its own files relative to it.
+INSTALLED = (
+    *("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"),
+    *("/usr/libexec", "/usr/lib/", "/opt/"),
+)
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -75,12 +81,19 @@ class Programs:
 
 
 def map_file(path: str) -> memoryview:
-    """The bytes of a regular file without reading them."""
-    # O_NONBLOCK: opening a FIFO that somebody named as a program must not hang.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    """The bytes of a regular file without reading them. Errors: NotAProgram."""
     try:
-        size = os.fstat(descriptor).st_size
-        if not 0 < size <= MAX_PROGRAM_BYTES:
+        # O_NONBLOCK: opening a FIFO that somebody named as a program must not hang.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise NotAProgram(
+            f"{path} cannot be read: {error.strerror}", hint="name a program that you may read"
+        ) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAProgram(f"{path} is no regular file", hint="name a program")
+        if not 0 < status.st_size <= MAX_PROGRAM_BYTES:
             raise NotAProgram(f"{path} is empty or larger than 8 GiB", hint="name a program")
         return memoryview(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
     finally:
@@ -89,18 +102,40 @@ def map_file(path: str) -> memoryview:
 
 def _prebuilt(request: Request) -> Binary | None:
     path = Path(request.directory, request.source)
-    if not path.is_file():
+    if path.is_dir() or not path.exists():
         return None
+    from whit.binary.elf import check_magic
     from whit.model.names import digest_of
 
+    if path.suffix == ".go":
+        return None
     data = map_file(str(path))
+    check_magic(data)
     return Binary(
         path=str(path),
         digest=digest_of(data),
         size=len(data),
         platform=request.platform,
         name=path.name,
+        place=_installed_path(str(path), sysroot_of(request)),
     )
+
+
+def sysroot_of(request: Request) -> str:
+    """Where libraries come from, "/" being this host."""
+    sysroot = request.settings.needs.sysroot
+    return os.path.abspath(os.path.join(request.home, sysroot)) if sysroot else "/"
+
+
+def _installed_path(path: str, sysroot: str) -> str:
+    """The path itself, seen from its root, when a program is installed there; else ""."""
+    path = os.path.abspath(path)
+    root = sysroot.rstrip("/")
+    if root and path.startswith(root + "/"):
+        return path[len(root) :]
+    parent = os.path.dirname(path)
+    kept = any(path.startswith(p) if p.endswith("/") else parent == p for p in INSTALLED)
+    return path if kept else ""
 
 
 def _compilation(request: Request) -> "Compilation":

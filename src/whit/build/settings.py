@@ -47,6 +47,7 @@ class NeedsSettings(msgspec.Struct, frozen=True, rename="kebab"):
     drop: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
     ca_extra: tuple[str, ...] = ()
+    sysroot: str = ""
 
 
 class OutputSettings(msgspec.Struct, frozen=True, rename="kebab"):

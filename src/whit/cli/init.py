@@ -53,6 +53,7 @@ EXAMPLE = """\
 # drop = ["N020"]          # leave this out although a rule asks
 # zones = ["Europe/Rome"]  # these time zones only
 # ca-extra = ["corporate-ca.pem"]
+# sysroot = "sysroots/arm64" # take loader and libraries from this root instead of this host's
 
 [files]
 # "/etc/app/config.yaml" = "deploy/config.yaml"   # path in the image = path from this file

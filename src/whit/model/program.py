@@ -43,7 +43,10 @@ class Recipe(msgspec.Struct, frozen=True):
 
 
 class Binary(msgspec.Struct, frozen=True):
-    """Which program, exactly. `name` is the command's name; `recipe` is None for a prebuilt one."""
+    """Which program, exactly. `name` is the command's name; `recipe` is None for a prebuilt one.
+
+    `place` is the path it has in the image when that is not `/name`.
+    """
 
     path: str
     digest: Digest
@@ -52,3 +55,4 @@ class Binary(msgspec.Struct, frozen=True):
     name: str
     package: str = ""
     recipe: Recipe | None = None
+    place: str = ""
