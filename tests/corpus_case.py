@@ -6,12 +6,13 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-from whit.binary.calls import open_code
-from whit.binary.facts import read_facts
+from whit.binary.calls import Code, open_code
+from whit.binary.facts import Facts, read_facts
 from whit.golang.toolchain import find_go
 from whit.model.plan import Need
 from whit.needs.declared import Declared
 from whit.needs.findings import needs_of
+from whit.needs.listening import ports_of
 
 CORPUS = Path(__file__).parent / "corpus"
 PROGRAMS = tuple(sorted(path.parent.name for path in CORPUS.glob("programs/*/expect.toml")))
@@ -39,11 +40,15 @@ def build_corpus(release: str, mode: str, architecture: str, place: Path) -> Pat
     return out
 
 
-def needs_in(program: Path) -> dict[str, Need]:
+def opened(program: Path) -> tuple[Facts, Code]:
     with program.open("rb") as file:
         data = memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
     facts = read_facts(data)
-    return {need.code: need for need in needs_of(facts, open_code(data, facts), Declared())}
+    return facts, open_code(data, facts)
+
+
+def needs_in(program: Path) -> dict[str, Need]:
+    return {need.code: need for need in needs_of(*opened(program), Declared())}
 
 
 # Go names the loader in every position-independent program, so it has to be there; and a program
@@ -56,6 +61,9 @@ def mismatches(name: str, program: Path, mode: str = "exe") -> list[str]:
     expected = tomllib.loads((CORPUS / "programs" / name / "expect.toml").read_text())
     needs = needs_in(program)
     found = []
+    ports = list(ports_of(*opened(program)))
+    if ports != expected.get("ports", []):
+        found.append(f"{name}: listens on {ports}, expected {expected.get('ports', [])}")
     for code, told in expected["standings"].items():
         standing = IN_PIE.get((code, told), told) if mode == "pie" else told
         need = needs[code]
@@ -66,7 +74,7 @@ def mismatches(name: str, program: Path, mode: str = "exe") -> list[str]:
         need = needs[code]
         told = {n for what in need.what for n in what.names} if code == "N020" else None
         said = " ".join(e.where for e in need.evidence)
-        if told and told != set(names):
+        if told is not None and told != set(names):
             found.append(f"{name}: {code} provides {sorted(told)}, expected {names}")
         if told is None and not all(n in said for n in names):
             found.append(f"{name}: {code} does not name {names}: {said}")

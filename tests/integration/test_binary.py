@@ -1,17 +1,21 @@
 """Bytes in, facts out: of programs made here, of every architecture, and of bytes that lie."""
 
 import os
+import re
 import struct
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from whit.binary.amd64 import jumps_in
 from whit.binary.calls import open_code
 from whit.binary.facts import Linkage, read_facts
 from whit.binary.goinfo import parse_modules
+from whit.binary.text import read_text
 from whit.errors import BrokenProgram, NotAProgram, WhitError
 
 MAIN = """package main
@@ -98,6 +102,42 @@ def test_callers_agree_with_the_linker(tmp_path: Path):
     found = {(c.function, name) for name, cs in code.callers(callees).items() for c in cs}
     missed = {(a, b) for a, b in pairs if (a, b) not in found and a != b}
     assert not missed
+
+
+@pytest.mark.go
+def test_jumps_agree_with_the_disassembler(tmp_path: Path):
+    """Lengths of instructions are told apart by the jumps that are found: each, and no other."""
+    place = tmp_path / "app"
+    facts = read_facts(memoryview(program(tmp_path, "amd64")))
+    done = subprocess.run(
+        ["go", "tool", "objdump", "-s", r"^(fmt|os|strconv|reflect|time|unicode/utf8)\.", place],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told: dict[int, set[int]] = {}
+    for block in done.stdout.split("TEXT ")[1:]:
+        places = re.findall(r"^ .*?\s0x([0-9a-f]+)\s", block, re.MULTILINE)
+        jumps = re.findall(r"\sJ[A-Z]+ 0x([0-9a-f]+)", block)
+        told[int(places[0], 16)] = {int(jump, 16) for jump in jumps}
+    text = read_text(facts.table) if facts.table else None
+    assert text is not None
+    seen = 0
+    for low, high in pairwise(text.entries):
+        found = jumps_in(text.code, low, high)
+        if text.start + low in told and found is not None:
+            # Jumps to a function's beginning are told by its name.
+            assert {text.start + at for at in found if low < at < high} == told[text.start + low]
+            seen += len(found)
+    assert seen > 1000
+
+
+def test_a_jump_that_may_go_anywhere_is_no_answer():
+    assert jumps_in(b"\x75\x01\x90\xc3", 0, 4) == {3}
+    assert jumps_in(b"\x0f\x84\xfa\xff\xff\xff\xc3", 0, 7) == {0}
+    assert jumps_in(b"\xff\x24\xc8", 0, 3) is None  # JMP (AX)(CX*8)
+    assert jumps_in(b"\xff\xe2", 0, 2) is None  # JMP DX
+    assert jumps_in(b"\x06\xc3", 0, 2) is None  # no instruction
+    assert jumps_in(b"\x0f\x84\xfa", 0, 3) is None  # cut short
+    assert jumps_in(b"\xb8\x75\x01\x90\xc3\xc3", 0, 6) == set()  # a constant, not a jump
 
 
 def test_another_programs_facts_are_facts_too():

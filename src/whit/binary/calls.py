@@ -12,6 +12,7 @@ import msgspec
 from whit.binary.constants import constant_at, is_certain
 from whit.binary.facts import Facts
 from whit.binary.inlining import Inlining
+from whit.binary.literals import address_at, held_string, literals_in
 from whit.binary.references import Uses, is_in_method_table, uses_of
 from whit.binary.text import Text, calls_of, read_text
 
@@ -41,6 +42,19 @@ class Constant(msgspec.Struct, frozen=True):
     caller: str
     value: str | None
     is_certain: bool = False
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A string that `caller` puts together; which of `values` it is, its form has to say.
+
+    `following` is the function called next ("" for none that is known); `is_argument` says whether
+    the string may be handed to it.
+    """
+
+    caller: str
+    values: tuple[str, ...]
+    following: str
+    is_argument: bool
 
 
 class Code:
@@ -73,7 +87,7 @@ class Code:
         found: dict[int, list[int]] = {}
         if text is not None:
             number, data = struct.Struct("<I").unpack_from, text.elf.data
-            for index, place in enumerate(text.places[:-1]):
+            for index, place in enumerate(text.places):
                 found.setdefault(number(data, place + 4)[0], []).append(index)
         return found
 
@@ -165,6 +179,63 @@ class Code:
             certain = value is not None and is_certain(text, index, site, wanted[name])
             found[name].append(Constant(caller, value, certain))
         return {name: tuple(constants) for name, constants in found.items()}
+
+    def reaching(self, names: Iterable[str], levels: int) -> dict[str, int]:
+        """Functions that call one of `names`, directly or through others -> how many calls away.
+
+        A closure counts as called by the function that makes it.
+        """
+        text = self._text
+        if text is None:
+            return {}
+        frontier = [index for name in names for index in self._functions(name)]
+        found: dict[int, int] = dict.fromkeys(frontier, 0)
+        for level in range(1, levels + 1):
+            reached: list[int] = []
+            for index in frontier:
+                callers = {*self._callers_of(index), *self._parents(text.name(index))}
+                reached += [c for c in sorted(callers) if c not in found]
+                found.update((c, level) for c in callers if c not in found)
+            frontier = reached
+        return {text.name(index): level for index, level in found.items()}
+
+    def held(self, names: Iterable[str]) -> tuple[Held, ...]:
+        """The strings that these functions put together."""
+        text = self._text
+        if text is None:
+            return ()
+        sites, targets = self._calls
+        return tuple(
+            Held(
+                name,
+                literal.values,
+                text.name(literal.following) if literal.following >= 0 else "",
+                literal.is_argument,
+            )
+            for name in names
+            for index in self._functions(name)
+            for literal in literals_in(text, index, sites, targets)
+        )
+
+    def pointed_strings(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The strings that the variables begin with whose addresses are handed to these functions
+        first: `var server = http.Server{Addr: ":80"}`.
+        """
+        text = self._text
+        if text is None:
+            return ()
+        sites, targets = self._calls
+        wanted = {index for name in names for index in self._functions(name)}
+        found = []
+        for position in [at for at, target in enumerate(targets) if target in wanted]:
+            site = sites[position]
+            low = text.entries[text.function_at(site)]
+            after = max(low, sites[position - 1] + 4 if position else 0)
+            address = address_at(text, site, after)
+            value = held_string(text, address) if address is not None else None
+            if value:
+                found.append(value)
+        return tuple(found)
 
     def chain(self, name: str) -> tuple[str, ...]:
         """The shortest way of calls from main.main, or from an init, to a function."""

@@ -6,10 +6,9 @@ call before: behind it registers mean something else (without that bound 24 of 2
 wrong in one program; with it 1 of 1,315).
 """
 
-import re
 import struct
-from collections.abc import Iterator
 
+from whit.binary.amd64 import jumps_in as amd64_jumps
 from whit.binary.elf import PF_W
 from whit.binary.references import arm64_address
 from whit.binary.text import Text
@@ -37,7 +36,7 @@ def constant_at(text: Text, site: int, after: int, word: int) -> str | None:
     if found is None:
         return None
     address, length = found
-    return "" if length == 0 else _string(text, address, length)
+    return "" if length == 0 else read_only_string(text, address, length)
 
 
 def is_certain(text: Text, function: int, site: int, word: int) -> bool:
@@ -46,9 +45,25 @@ def is_certain(text: Text, function: int, site: int, word: int) -> bool:
     True only when nothing but loads of constants stands between the address, the length and the
     call, and nothing in the function may jump in between: then no other value can arrive.
     """
-    if text.elf.platform.architecture != "amd64" or word + 1 >= len(LEA):
-        return False
     low, high = text.entries[function], text.entries[function + 1]
+    if text.elf.platform.architecture == "arm64":
+        begin = _arm64_begin(text, low, site, word)
+    else:
+        begin = _amd64_begin(text, low, site, word) if word + 1 < len(LEA) else None
+    if begin is None:
+        return False
+    jumps = _jumps_of(text, low, high)
+    return jumps is not None and not any(begin < target <= site for target in jumps)
+
+
+def _jumps_of(text: Text, low: int, high: int) -> set[int] | None:
+    if text.elf.platform.architecture == "arm64":
+        return arm64_jumps(text.code, low, high)
+    return amd64_jumps(text.code, low, high)
+
+
+def _amd64_begin(text: Text, low: int, site: int, word: int) -> int | None:
+    """Where the loads of the pair begin that stand right before the call."""
     own = (LEA[word], MOV[word + 1])
     at, seen = site, set[bytes]()
     while len(seen) < 2:
@@ -59,10 +74,32 @@ def is_certain(text: Text, function: int, site: int, word: int) -> bool:
                 seen.update({head} & set(own))
                 break
         else:
-            return False
-    return not any(at < target <= site for target in _jumps(text.code, low, high))
+            return None
+    return at
 
 
+def _arm64_begin(text: Text, low: int, site: int, word: int) -> int | None:
+    """As above. Behind the pair's first load no other may follow, so the last word is looked at
+    by `constant_at` and here only the kind of each instruction.
+    """
+    at, seen = site, set[int]()
+    while not {word, word + 1} <= seen:
+        at -= 4
+        if at < low:
+            return None
+        one = struct.unpack_from("<I", text.code, at)[0]
+        is_page = one & 0x9F000000 == 0x90000000
+        is_sum = one & 0xFFC00000 == 0x91000000
+        is_number = one & 0xFFE00000 == 0xD2800000 or one & 0xFF8003E0 == 0xB20003E0
+        if is_sum or is_number:
+            seen.add(one & 31)
+        elif not is_page and one != _ARM64_NOP:
+            return None
+    # The ADRP of the first sum.
+    return at - 4 if text.code[at - 1] & 0x9F == 0x90 and at - 4 >= low else at
+
+
+_ARM64_NOP = 0xD503201F
 _NOPS = (b"\x90", b"f\x90", b"\x0f\x1f\x00", b"\x0f\x1f@\x00", b"\x0f\x1fD\x00\x00")
 # Instructions that may stand there, longest first, with their sizes.
 _SIMPLE = (
@@ -72,16 +109,25 @@ _SIMPLE = (
 )
 
 
-def _jumps(code: bytes, low: int, high: int) -> Iterator[int]:
-    """Every place that a byte of the function, read as a jump, would go to: too many, never too
-    few.
-    """
-    for match in re.finditer(b"[\x70-\x7f\xeb\xe0-\xe3]", code[low : high - 1]):
-        at = low + match.start()
-        yield at + 2 + struct.unpack_from("<b", code, at + 1)[0]
-    for match in re.finditer(b"\xe9|\x0f[\x80-\x8f]", code[low : high - 5]):
-        at = low + match.end()
-        yield at + 4 + struct.unpack_from("<i", code, at)[0]
+def arm64_jumps(code: bytes, low: int, high: int) -> set[int] | None:
+    """Every place that the function jumps to; None when it jumps by a register, to anywhere."""
+    found = set()
+    for at in range(low, high - 3, 4):
+        one = struct.unpack_from("<I", code, at)[0]
+        if one & 0xFC000000 == 0x14000000:  # B
+            found.add(at + 4 * _signed(one, 26))
+        elif one & 0xFF000000 == 0x54000000 or one & 0x7E000000 == 0x34000000:  # B.cond, CBZ, CBNZ
+            found.add(at + 4 * _signed(one >> 5, 19))
+        elif one & 0x7E000000 == 0x36000000:  # TBZ, TBNZ
+            found.add(at + 4 * _signed(one >> 5, 14))
+        elif one & 0xFFFFFC1F == 0xD61F0000:  # BR
+            return None
+    return found
+
+
+def _signed(value: int, bits: int) -> int:
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value
 
 
 def _amd64_pair(text: Text, low: int, site: int, word: int) -> tuple[int, int] | None:
@@ -119,7 +165,7 @@ def _arm64_pair(text: Text, low: int, site: int, word: int) -> tuple[int, int] |
         elif one & 0xFFE00000 == 0xD2800000:  # MOVZ
             registers[target] = one >> 5 & 0xFFFF
         elif one & 0xFF8003E0 == 0xB20003E0:  # ORR of an immediate and zero
-            _set(registers, target, _logical_immediate(one))
+            _set(registers, target, logical_immediate(one))
         elif one & 0xFFE0FFE0 == 0xAA0003E0:  # MOV
             _set(registers, target, registers.get(one >> 16 & 31))
         elif not _completes_address(text, at, one) and _writes(one):
@@ -152,7 +198,7 @@ def _writes(one: int) -> bool:
     return bool(one >> 22 & 1) if is_memory else not is_branch
 
 
-def _logical_immediate(instruction: int) -> int | None:
+def logical_immediate(instruction: int) -> int | None:
     """ORR Xd, xzr, #imm with 64-bit elements: a run of ones, rotated (Arm ARM, DecodeBitMasks)."""
     if not instruction >> 22 & 1:
         return None
@@ -161,7 +207,8 @@ def _logical_immediate(instruction: int) -> int | None:
     return (value >> rotate | value << (64 - rotate)) & (1 << 64) - 1 if rotate else value
 
 
-def _string(text: Text, address: int, length: int) -> str | None:
+def read_only_string(text: Text, address: int, length: int) -> str | None:
+    """The bytes there as text; None when they are none, or when the program may change them."""
     if not 0 < length <= MAX_STRING_BYTES:
         return None
     for segment in text.elf.loads:

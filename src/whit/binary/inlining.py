@@ -65,7 +65,7 @@ def _trees(text: Text) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     number = struct.Struct("<I").unpack_from
     limit = len(data) - 64
-    for index, place in enumerate(text.places[:-1]):
+    for index, place in enumerate(text.places):
         count = data[place + 43]
         if count <= INLINE_TREE:
             continue

@@ -16,6 +16,7 @@ from whit.binary.text import Text
 
 MAX_WORDS = 1 << 16
 _LOADS = re.compile(b"[\x48\x4c][\x8b\x8d][\x05\x0d\x15\x1d\x25\x2d\x35\x3d]")
+_PAGES = re.compile(b"[\x90\xb0\xd0\xf0]")
 
 
 class Uses(msgspec.Struct, frozen=True):
@@ -93,15 +94,19 @@ def _loads_of(text: Text) -> Iterator[tuple[int, int]]:
 
 def _arm64_loads(text: Text) -> Iterator[tuple[int, int]]:
     code, number = text.code, struct.Struct("<II").unpack_from
-    last = len(code) - 8
-    for match in re.finditer(b"[\x90\xb0\xd0\xf0]", code):
-        at = match.start() - 3
-        if at & 3 or not 0 <= at <= last:
-            continue
+    for at in arm64_page_loads(code, 0, len(code) - 8):
         first, second = number(code, at)
         target = arm64_address(text.start + at, first, second)
         if target is not None:
             yield at, target
+
+
+def arm64_page_loads(code: bytes, low: int, last: int) -> Iterator[int]:
+    """Where an ADRP may stand, from `low` up to and with `last`."""
+    for match in _PAGES.finditer(code, max(low, 0), max(last + 4, 0)):
+        at = match.start() - 3
+        if at & 3 == 0 and low <= at <= last:
+            yield at
 
 
 def arm64_address(pc: int, first: int, second: int) -> int | None:

@@ -29,7 +29,7 @@ class Text(msgspec.Struct, frozen=True):
     """`start` is the address of the first instruction, `offset` where it lies in the file.
 
     `entries[i]` is the distance of function i from `start`; one more closes the last. `places[i]`
-    is the file offset of its _func record. `code` is a copy of the instructions.
+    is the file offset of its _func record, and none closes. `code` is a copy of the instructions.
     """
 
     elf: Elf
@@ -58,14 +58,15 @@ class Text(msgspec.Struct, frozen=True):
         return self.relocations.get(self.elf.address_of(offset) or 0, 0)
 
     def offsets_of(self, names: set[bytes]) -> dict[int, bytes]:
-        """Where these names stand in the table of names."""
+        """Where these names stand in the table of names: a wrapper repeats its function's."""
         found = {}
         for name in names:
-            at = self.names.find(b"\0" + name + b"\0")
-            if at >= 0:
-                found[at + 1] = name
-            elif self.names.startswith(name + b"\0"):
+            if self.names.startswith(name + b"\0"):
                 found[0] = name
+            at = self.names.find(b"\0" + name + b"\0")
+            while at >= 0:
+                found[at + 1] = name
+                at = self.names.find(b"\0" + name + b"\0", at + 1)
         return found
 
 

@@ -23,7 +23,8 @@ from whit.model.plan import Need, Plan
 from whit.model.program import Binary
 from whit.model.tree import Content, File, Stored
 from whit.needs.declared import Declared
-from whit.needs.findings import needs_of, ports_of, with_chains
+from whit.needs.findings import needs_of, with_chains
+from whit.needs.listening import ports_of
 from whit.needs.planner import PlanRequest, Program, Provider, make_plan
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store

@@ -21,14 +21,12 @@ from whit.needs.rules import (
     BUILTIN_SERVICES,
     DECLARED,
     LIBRARIES,
-    LISTENERS,
     RULES,
     Rule,
 )
 
 MAX_SHOWN_CALLERS = 3
 MAX_NAMES = 64
-LOOPBACK = ("localhost", "::1")
 # Paths that the kernel or the container engine provides.
 RUNTIME_PATHS = (
     *("/proc/", "/sys/", "/dev/", "/run/", "/var/run/"),
@@ -47,29 +45,6 @@ def needs_of(facts: Facts, code: Code, declared: Declared) -> tuple[Need, ...]:
     added, dropped = declared.added(), declared.dropped()
     needs = [_override(need, added, dropped, declared) for need in needs]
     return tuple(sorted(needs, key=lambda need: need.code))
-
-
-def ports_of(facts: Facts, code: Code) -> tuple[str, ...]:
-    """Ports that the program listens on by a constant address: `8080/tcp`."""
-    if not facts.functions or not code.is_readable:
-        return ()
-    asked = {a.function: a.word for a in LISTENERS if facts.links(a.function)}
-    ports = set()
-    for function, constants in code.constants(asked).items():
-        for constant in constants:
-            port = _port_of(constant.value or "")
-            if port:
-                ports.add(f"{port}/{'udp' if function == 'net.ListenPacket' else 'tcp'}")
-    return tuple(sorted(ports))
-
-
-def _port_of(address: str) -> int:
-    """8080 of `:8080`; 0 when there is none, or when nobody outside can reach it."""
-    host, colon, port = address.rpartition(":")
-    if not colon or host.strip("[]") in LOOPBACK or host.startswith("127."):
-        return 0
-    is_number = port.isascii() and port.isdigit() and len(port) <= len("65535")
-    return int(port) if is_number and int(port) < 65536 else 0
 
 
 def with_chains(needs: tuple[Need, ...], code: Code) -> tuple[Need, ...]:

@@ -92,7 +92,11 @@ def make_plan(request: PlanRequest, needs: Sequence[Need], providers: Sequence[P
         config=_config(request, needs),
         needs=tuple(needs),
         dropped=tuple(_dropped(needs)),
-        warnings=(*_warnings(needs), *_zone_warnings(request, entries)),
+        warnings=(
+            *_warnings(needs),
+            *_unknown_zones(needs, entries),
+            *_zone_warnings(request, entries),
+        ),
     )
 
 
@@ -264,6 +268,19 @@ def _dropped(needs: Sequence[Need]) -> list[Dropped]:
             continue
         found.append(Dropped(need.title, need.code, need.standing, need.note or reason_of(need)))
     return found
+
+
+def _unknown_zones(needs: Sequence[Need], entries: Mapping[str, Entry]) -> list[str]:
+    """Zones that the program names and that no zone data has: Go's error, not the image's."""
+    asked = {
+        n for need in needs for w in need.what if w.kind == "zones-of-program" for n in w.names
+    }
+    unknown = sorted(n for n in asked if f"{_PLACES['N020'][0]}/{n}" not in entries)
+    return [
+        f"N020 time zone data: the program asks for {name[:64]!r}, and there is no such zone:"
+        " time.LoadLocation fails on it anywhere"
+        for name in unknown
+    ]
 
 
 def _zone_warnings(request: PlanRequest, entries: Mapping[str, Entry]) -> list[str]:

@@ -67,13 +67,6 @@ DIAL_NETWORKS = (
     Argument("net.DialIP", 0),
     Argument("net.ListenIP", 0),
 )
-LISTENERS = (
-    Argument("net.Listen", 2),
-    Argument("net/http.ListenAndServe", 0),
-    Argument("net/http.ListenAndServeTLS", 0),
-    Argument("net.(*ListenConfig).Listen", 5),
-    Argument("net.ListenPacket", 2),
-)
 # The names that Go answers without /etc/services, and protocols without /etc/protocols (net).
 BUILTIN_SERVICES = (
     *("domain", "ftp", "ftps", "gopher", "http", "https", "imap2", "imap3", "imaps", "pop3"),
@@ -245,6 +238,7 @@ RULES = (
             Argument("os/exec.Command", 0),
             Argument("os/exec.CommandContext", 2),
             Argument("os/exec.LookPath", 0),
+            Argument("os/exec.lookPath", 0),
             Argument("os.StartProcess", 0),
             Argument("syscall.Exec", 0),
         ),

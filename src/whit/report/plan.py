@@ -22,6 +22,8 @@ def plan_lines(plan: Plan, *, everything: bool = False) -> list[str]:
             lines.append(f"  {count_text(quiet, 'rule')} more: the code is not linked (--all)")
     if plan.warnings:
         lines += ["", *(f"warning: {warning}" for warning in plan.warnings)]
+    if plan.config.ports:
+        lines += ["", f"ports: {', '.join(plan.config.ports)}, at least"]
     return [*lines, "", total_line(plan)]
 
 

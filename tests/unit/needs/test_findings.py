@@ -12,7 +12,7 @@ from whit.binary.goinfo import GoInfo
 from whit.model.names import Platform
 from whit.model.plan import Need, Standing, What
 from whit.needs.declared import Declared
-from whit.needs.findings import needs_of, ports_of
+from whit.needs.findings import needs_of
 from whit.needs.foreign import C_CODE
 
 PLATFORM = Platform("linux", "amd64")
@@ -233,27 +233,3 @@ def test_programs_that_are_run_are_named():
 def test_services_that_go_does_not_know(address: str | None, standing: Standing):
     answers = Answers(constants={"net.Dial": (Constant("main.main", address),)})
     assert found("N040", go("net.readServices", "net.Dial"), answers).standing is standing
-
-
-@pytest.mark.parametrize(
-    ("function", "address", "ports"),
-    [
-        ("net.Listen", ":8080", ("8080/tcp",)),
-        ("net.Listen", "0.0.0.0:80", ("80/tcp",)),
-        ("net.Listen", "[::]:80", ("80/tcp",)),
-        ("net.ListenPacket", ":53", ("53/udp",)),
-        ("net.Listen", "127.0.0.1:8080", ()),
-        ("net.Listen", "localhost:6060", ()),
-        ("net.Listen", "[::1]:6060", ()),
-        ("net.Listen", ":0", ()),
-        ("net.Listen", ":65536", ()),
-        ("net.Listen", ":http", ()),
-        ("net.Listen", "/run/app.sock", ()),
-        ("net.Listen", "8080", ()),
-        ("net.Listen", ":" + "9" * 5000, ()),
-        ("net.Listen", None, ()),
-    ],
-)
-def test_ports_that_others_can_reach(function: str, address: str | None, ports: tuple[str, ...]):
-    answers = Answers(constants={function: (Constant("main.main", address),)})
-    assert ports_of(go(function), answers) == ports  # type: ignore[arg-type]
