@@ -12,6 +12,12 @@ import pytest
 
 WHIT = [sys.executable, "-m", "whit.cli.main"]
 HELLO = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hello") }\n'
+SERVER = """package main
+
+import "net/http"
+
+func main() { panic(http.ListenAndServe(":8080", nil)) }
+"""
 pytestmark = [pytest.mark.go]
 
 
@@ -94,6 +100,18 @@ def test_a_smoke_run_that_fails_is_broken_and_not_published(project: Path):
 def test_a_smoke_run_proves(project: Path):
     document = json.loads(whit("build", ".", "--smoke", "", "--json", cwd=project).stdout)
     assert document["verdict"]["status"] == "proven"
+
+
+@pytest.mark.sandbox
+def test_a_server_proves_itself_by_serving(project: Path):
+    write(project, "main.go", SERVER)
+    done = whit("build", ".", "--smoke", "", "--json", cwd=project)
+    verdict = json.loads(done.stdout)["verdict"]
+    assert verdict["status"] == "proven"
+    (seen,) = verdict["observed"]
+    assert (seen["stillRan"], seen["ports"]) == (True, [8080])
+    assert seen["seconds"] < 5
+    assert "was still serving on port 8080" in done.stderr
 
 
 def test_ten_builds_give_one_digest(project: Path, tmp_path: Path):

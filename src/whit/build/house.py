@@ -27,7 +27,7 @@ def open_house(environment: dict[str, str] | None = None) -> House:
     import time
 
     env = dict(os.environ) if environment is None else environment
-    home = env.get("HOME") or "/"
+    home = env.get("HOME") or _own_home(env)
     data = env.get("XDG_DATA_HOME") or f"{home}/.local/share"
     cache = env.get("XDG_CACHE_HOME") or f"{home}/.cache"
     return House(
@@ -36,6 +36,12 @@ def open_house(environment: dict[str, str] | None = None) -> House:
         now=int(time.time()),
         created=_epoch(env.get("SOURCE_DATE_EPOCH", "")),
     )
+
+
+def _own_home(env: dict[str, str]) -> str:
+    from whit.golang.output import home_of
+
+    return home_of(env)
 
 
 def _epoch(text: str) -> int:

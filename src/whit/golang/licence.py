@@ -16,11 +16,18 @@ _MIT = (
     "permission is hereby granted, free of charge, to any person obtaining a copy of this software"
 )
 _ISC = "permission to use, copy, modify, and/or distribute this software for any purpose with or"
+HEAD_BYTES = 2048
+MAX_SOURCES = 20
+MAX_LISTED = 1000
+_SPDX = re.compile(r"SPDX-License-Identifier: ([A-Za-z0-9.-]+)")
 _GNU = re.compile(r"gnu (lesser |affero )?general public license version (\d(?:\.\d)?)")
 
 
 def identify(text: str) -> str:
-    """MIT, Apache-2.0, BSD-2-Clause, BSD-3-Clause, MPL-2.0, ISC, or a GNU licence; else ""."""
+    """MIT, Apache-2.0, BSD-2-Clause, BSD-3-Clause, MPL-2.0, ISC, or a GNU licence; else "".
+
+    A GNU licence is named with -only: that it may be a later one, the sources have to say.
+    """
     plain = " ".join(re.sub(r"[#*_>]", " ", text.lower()).split())
     found = {name for name, holds in _marks(plain).items() if holds}
     gnu = _GNU.search(plain[:400])
@@ -46,7 +53,10 @@ def licence_of(directory: str) -> str:
         found.add(
             identify(text.decode("utf-8", "replace")) if len(text) <= MAX_LICENCE_BYTES else ""
         )
-    return found.pop() if len(found) == 1 else ""
+    if len(found) != 1:
+        return ""
+    name = found.pop()
+    return _or_later(directory, name) if name.endswith("-only") else name
 
 
 def _marks(plain: str) -> dict[str, bool]:
@@ -65,5 +75,52 @@ def _marks(plain: str) -> dict[str, bool]:
 def _gnu_name(kind: str, version: str) -> str:
     family = {"": "GPL", "lesser ": "LGPL", "affero ": "AGPL"}[kind]
     number = version if "." in version else f"{version}.0"
-    # "Only" or "or later" is said in the source files, not in the licence: neither is claimed.
-    return f"{family}-{number}"
+    return f"{family}-{number}-only"
+
+
+def _or_later(directory: str, name: str) -> str:
+    """The GNU licence of this -only name as the sources' headers have it."""
+    for path in _sources(directory):
+        head = _head_of(path)
+        stated = _SPDX.search(head)
+        if stated and stated[1].startswith(name.removesuffix("-only")):
+            return stated[1] if stated[1].endswith(("-only", "-or-later")) else name
+        plain = " ".join(re.sub(r"[#*/]", " ", head.lower()).split())
+        if "gnu" in plain and "license" in plain and "any later version" in plain:
+            return name.removesuffix("only") + "or-later"
+    return name
+
+
+def _sources(directory: str) -> list[str]:
+    """Some Go files of the module's root and of the directories right below it."""
+    found = []
+    for place in (directory, *_directories(directory)):
+        try:
+            names = sorted(os.listdir(place))[:MAX_LISTED]
+        except OSError:
+            continue
+        found += [os.path.join(place, name) for name in names if name.endswith(".go")]
+        if len(found) >= MAX_SOURCES:
+            break
+    return found[:MAX_SOURCES]
+
+
+def _directories(directory: str) -> list[str]:
+    try:
+        with os.scandir(directory) as entries:
+            named = [e.path for e in entries if e.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    return sorted(named)[:MAX_SOURCES]
+
+
+def _head_of(path: str) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            return file.read(HEAD_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return ""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from whit.golang.environment import module_cache, user_settings
+from whit.golang.listing import Package, list_packages
 from whit.golang.process import run
 from whit.golang.toolchain import Toolchain
 from whit.model.program import Recipe, Source
@@ -78,6 +79,26 @@ def versions_near(
             return tuple(words[-limit:])
         path = path.rpartition("/")[0]
     return ()
+
+
+def list_of_version(
+    source: Source, toolchain: Toolchain, env: Mapping[str, str]
+) -> tuple[Package, ...]:
+    """The source's package and all that it imports, as `go list` says in a module of its own that
+    asks for nothing else; nothing when Go cannot say.
+    """
+    from tempfile import TemporaryDirectory  # noqa: PLC0415
+
+    with TemporaryDirectory(prefix="whit-") as place:
+        with open(os.path.join(place, "go.mod"), "w", encoding="ascii") as file:
+            file.write("module question.invalid\n")
+        chosen = {**env, "GOFLAGS": "-mod=mod", "GOWORK": "off", "GO111MODULE": "on"}
+        package = source.packages[0]
+        get = (toolchain.path, "get", "--", f"{package}@{source.version}")
+        if not run(get, chosen, place, LIST_LIMIT_SECONDS).is_good:
+            return ()
+        here = msgspec.structs.replace(source, directory=place)
+        return list_packages(here, toolchain, chosen, (package,), flags=("-deps",))
 
 
 def is_cached(source: Source, cache: str) -> bool:

@@ -144,8 +144,35 @@ class OutputPlace:
 
 def cache_of(env: Mapping[str, str]) -> str:
     """The cache directory of whit: WHIT_CACHE, else `whit` in the XDG cache directory."""
-    home = env.get("XDG_CACHE_HOME") or os.path.join(env.get("HOME", "/"), ".cache")
-    return env.get("WHIT_CACHE") or os.path.join(home, "whit")
+    if env.get("WHIT_CACHE"):
+        return env["WHIT_CACHE"]
+    base = env.get("XDG_CACHE_HOME") or os.path.join(home_of(env), ".cache")
+    return os.path.join(base, "whit")
+
+
+def home_of(env: Mapping[str, str]) -> str:
+    """HOME, else the user's own directory, as the shell would set it; "/" for a user of none."""
+    if env.get("HOME"):
+        return env["HOME"]
+    import pwd  # noqa: PLC0415 - rarely asked
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return "/"
+
+
+def go_caches(env: Mapping[str, str]) -> dict[str, str]:
+    """GOCACHE and GOPATH inside whit's cache where HOME is not set: Go does nothing without."""
+    if env.get("HOME"):
+        return {}
+    place = cache_of(env)
+    chosen = {}
+    if not env.get("GOCACHE") and not env.get("XDG_CACHE_HOME"):
+        chosen["GOCACHE"] = os.path.join(place, "go-build")
+    if not env.get("GOPATH"):
+        chosen["GOPATH"] = os.path.join(place, "go-path")
+    return chosen
 
 
 def cache_trouble(error: OSError, place: str) -> WhitError:

@@ -23,13 +23,27 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Observation(msgspec.Struct, frozen=True):
-    """What a run in the sandbox showed. `status` is the exit status; output is bounded."""
+    """What a run in the sandbox showed. `status` is the exit status; output is bounded.
+
+    `still_ran` says that the program was stopped by us, `ports` on which it listened then.
+    """
 
     command: tuple[str, ...]
     status: int
     output: str
     seconds: float
     runtime: str
+    still_ran: bool = False
+    ports: tuple[int, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """How it went, in words."""
+        if not self.still_ran:
+            return f"ended with status {self.status}"
+        if self.ports:
+            return f"was still serving on port {', '.join(map(str, self.ports))}"
+        return f"still ran after {self.seconds:.0f} s"
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ bounded time.
 """
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,10 +16,15 @@ from whit.model.verdict import Observation
 from whit.sandbox.container import run_image
 from whit.sandbox.finding import find_runtime
 from whit.sandbox.host import read_host
+from whit.sandbox.listening import listening_ports
 from whit.sandbox.rootfs import LayerOpener
 from whit.sandbox.runtime import Capture
 from whit.sandbox.spec import Limits, Network, RunRequest
 
+# Most programs that cannot start say so at once; those that wait for something wait for longer.
+STILL_RUNS_SECONDS = 5.0
+SETTLED_SECONDS = 1.0
+_STOPPED = (128 + 9, 128 + 15)
 _OUTPUT_BYTES = 64 * 1024
 _MACHINES = {
     "x86_64": ("amd64", "386"),
@@ -51,12 +57,13 @@ def observe(
     config: RunConfig,
     arguments: tuple[str, ...],
     cache: Path,
-    limit_seconds: float = 30,
+    limit_seconds: float = STILL_RUNS_SECONDS,
 ) -> Observation:
     """Run the entrypoint with `arguments` (the image's own cmd when there are none).
 
-    A run that lasts longer is killed; its status is then 137 and its output says so. Raises
-    ForeignPlatform, and what `run_image` raises.
+    A program that still runs after `limit_seconds`, or that has listened on a port for a while, is
+    stopped: it has started, and more is not asked. Raises ForeignPlatform, and what `run_image`
+    raises.
     """
     if not can_run(config.platform):
         raise ForeignPlatform(
@@ -72,13 +79,37 @@ def observe(
         network=Network.NONE,
         limits=Limits(seconds=limit_seconds),
     )
-    outcome = run_image(layers, request, cache, Capture(_OUTPUT_BYTES))
+    server = _Server()
+    outcome = run_image(layers, request, cache, Capture(_OUTPUT_BYTES), server.has_settled)
     output = outcome.output.decode("utf-8", "replace")
     if outcome.dropped_bytes:
         output += f"\n[{outcome.dropped_bytes} more bytes of output were dropped]"
-    if outcome.timed_out:
-        output += f"\n[killed after {limit_seconds:g} s]"
     runtime = find_runtime(cache, is_root=read_host().is_root)
+    # It may have ended by itself just when it was to be stopped.
+    was_stopped = outcome.timed_out and outcome.status in _STOPPED
     return Observation(
-        command, outcome.status, output, outcome.seconds, f"{runtime.name} ({runtime.how.value})"
+        command,
+        outcome.status,
+        output,
+        outcome.seconds,
+        f"{runtime.name} ({runtime.how.value})",
+        was_stopped,
+        tuple(sorted(server.ports)) if was_stopped else (),
     )
+
+
+class _Server:
+    """Watches a program until it has listened for long enough to have failed if it would."""
+
+    def __init__(self) -> None:
+        self.ports: frozenset[int] = frozenset()
+        self._since = 0.0
+
+    def has_settled(self, process: int) -> bool:
+        self.ports = listening_ports(process)
+        now = time.monotonic()
+        if not self.ports:
+            self._since = 0.0
+        elif not self._since:
+            self._since = now
+        return bool(self._since) and now - self._since >= SETTLED_SECONDS

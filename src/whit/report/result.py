@@ -29,7 +29,10 @@ def verdict_line(verdict: Verdict) -> str:
     checks = count_text(len(verdict.checks), "check")
     if verdict.status is Status.PROVEN:
         ran = verdict.observed[-1]
-        return f"proven: {checks} passed, and it ran ({' '.join(ran.command)}: {ran.status})"
+        command = " ".join(ran.command)
+        if ran.still_ran:
+            return f"proven: {checks} passed; {command} started and {ran.told}"
+        return f"proven: {checks} passed, and it ran ({command}: {ran.status})"
     if verdict.status is Status.UNPROVEN:
         return f"unproven: {checks} passed; --smoke ARGS runs it as well"
     failed = [check for check in verdict.checks if not check.passed]
@@ -85,7 +88,13 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
             for c in verdict.checks
         ],
         "observed": [
-            {"command": list(o.command), "status": o.status, "seconds": o.seconds}
+            {
+                "command": list(o.command),
+                "status": o.status,
+                "seconds": o.seconds,
+                "stillRan": o.still_ran,
+                "ports": list(o.ports),
+            }
             for o in verdict.observed
         ],
         "missing": list(verdict.missing),

@@ -3,7 +3,7 @@
 find a runtime ─▶ workspace ─▶ rootfs ─▶ account ─▶ run ─▶ nothing left
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,8 +21,10 @@ def run_image(
     request: RunRequest,
     cache: Path,
     capture: Capture | None = None,
+    watch: Callable[[int], bool] | None = None,
 ) -> Outcome:
     """Run `request` in a copy of the layers' tree. `cache` holds the copy while it runs.
+    `watch` is as `run` takes it.
 
     Raises NoRuntime, UnknownUser, BadRootfs, and what unpacking and `run` raise.
     """
@@ -31,4 +33,4 @@ def run_image(
     with open_workspace(cache / "run") as workspace:
         account = make_rootfs(layers, workspace.rootfs, request.user, host)
         ready = msgspec.structs.replace(request, rootfs=str(workspace.rootfs), account=account)
-        return run(ready, runtime, workspace, host, capture)
+        return run(ready, runtime, workspace, host, capture, watch)

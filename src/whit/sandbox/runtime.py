@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
@@ -34,6 +34,7 @@ _FORWARDED = (
 )
 _PATIENCE = 3  # the third SIGINT or SIGTERM kills, as docker's client does
 _GREATEST_LOG_BYTES = 1 << 16
+_WATCH_SECONDS = 0.1
 
 # Two lines come in: the runtime's process id, and "done". A pipe that ends early means that whit
 # is gone. The runtime is stopped first, lest it starts what is deleted, then its children go: a
@@ -84,8 +85,12 @@ def run(
     workspace: Workspace,
     host: HostFacts,
     capture: Capture | None = None,
+    watch: Callable[[int], bool] | None = None,
 ) -> Outcome:
     """Run it. Without `capture` the program has our own stdin, stdout and stderr.
+
+    Where time is limited, `watch` is asked with the program's process id, many times a second; once
+    it says yes the time is over.
 
     Raises CannotStart when the program is at fault (not there, not executable, wrong architecture),
     RuntimeFailed when the host is, PortTaken for a port that cannot be published.
@@ -111,11 +116,8 @@ def run(
         ending.enter_context(_forwarding(call))
         ending.callback(call.end)
         process = call.start(request, capture)
-        timer = threading.Timer(request.limits.seconds, call.time_out)
         if request.limits.seconds:
-            timer.start()
-            ending.callback(timer.join)
-            ending.callback(timer.cancel)
+            ending.enter_context(_timed(call, request.limits.seconds, watch))
         if connect:
             connect(process, workspace)
         output, dropped = _read(process, capture)
@@ -183,6 +185,12 @@ class _Call:
         if self._process and not deleted:
             with suppress(ProcessLookupError):
                 self._process.kill()
+
+    def process_id(self) -> int:
+        """The program's, once there is one; else 0."""
+        with suppress(OSError, ValueError):
+            return int((self.workspace.path / "pid").read_text())
+        return 0
 
     def time_out(self) -> None:
         self.timed_out = True
@@ -287,6 +295,30 @@ def _read(process: subprocess.Popen[bytes], capture: Capture | None) -> tuple[by
         kept += chunk[: max(room, 0)]
         dropped += max(len(chunk) - max(room, 0), 0)
     return bytes(kept), dropped
+
+
+@contextmanager
+def _timed(call: _Call, seconds: float, watch: Callable[[int], bool] | None) -> Iterator[None]:
+    """End the call when its time is over, or as soon as `watch` has seen enough."""
+    over = threading.Event()
+    deadline = time.monotonic() + seconds
+
+    def wait() -> None:
+        while (left := deadline - time.monotonic()) > 0:
+            if over.wait(min(left, _WATCH_SECONDS) if watch else left):
+                return
+            number = call.process_id() if watch else 0
+            if watch and number and watch(number):
+                break
+        call.time_out()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

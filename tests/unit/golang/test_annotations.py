@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from whit.golang.annotations import annotations_of
-from whit.golang.licence import identify
+from whit.golang.licence import identify, licence_of
 from whit.golang.vcs import Vcs, plain_url
 
 
@@ -67,8 +69,8 @@ this software"""
         (BSD + ENDORSE, "BSD-3-Clause"),
         ("Apache License\n  Version 2.0, January 2004", "Apache-2.0"),
         ("Mozilla Public License Version 2.0\n====", "MPL-2.0"),
-        ("GNU LESSER GENERAL PUBLIC LICENSE\n  Version 2.1, February 1999", "LGPL-2.1"),
-        ("GNU AFFERO GENERAL PUBLIC LICENSE\n Version 3, 19 November 2007", "AGPL-3.0"),
+        ("GNU LESSER GENERAL PUBLIC LICENSE\n  Version 2.1, February 1999", "LGPL-2.1-only"),
+        ("GNU AFFERO GENERAL PUBLIC LICENSE\n Version 3, 19 November 2007", "AGPL-3.0-only"),
         (MIT + "\n" + BSD, ""),
         ("All rights reserved.", ""),
         ("", ""),
@@ -76,3 +78,30 @@ this software"""
 )
 def test_licences_are_named_when_certain(text: str, expected: str):
     assert identify(text) == expected
+
+
+GPL = "GNU GENERAL PUBLIC LICENSE\n  Version 3, 29 June 2007"
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("package main", "GPL-3.0-only"),
+        ("// SPDX-License-Identifier: GPL-3.0-or-later\npackage main", "GPL-3.0-or-later"),
+        ("// SPDX-License-Identifier: GPL-3.0-only\npackage main", "GPL-3.0-only"),
+        ("// SPDX-License-Identifier: MIT\npackage main", "GPL-3.0-only"),
+        (
+            """// This is under the GNU General Public License, either version 3 of the
+// License, or (at your option) any later version.
+package main""",
+            "GPL-3.0-or-later",
+        ),
+    ],
+)
+def test_whether_a_later_gnu_licence_will_do_is_said_by_the_sources(
+    tmp_path: Path, head: str, expected: str
+):
+    (tmp_path / "LICENSE").write_text(GPL)
+    (tmp_path / "cmd").mkdir()
+    (tmp_path / "cmd/main.go").write_text(head)
+    assert licence_of(str(tmp_path)) == expected
