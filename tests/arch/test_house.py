@@ -18,6 +18,7 @@ DOORS = {
     "layer/content",
     "layer/threads",
     "layer/unpack",
+    "oci/contents",
     "oci/layout",
     "oci/archive",
     "dockerfile/context",

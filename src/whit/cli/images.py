@@ -58,13 +58,13 @@ def _list(console: Console, store: Store, names: tuple[str, ...], *, as_json: bo
     if as_json:
         console.document(
             {
-                "schema": "whit/images/v1",
+                "schema": "whit/images/v2",
                 "store": store.directory,
                 "images": [
                     {
                         "name": i.name,
                         "digest": i.digest,
-                        "platform": str(i.platform),
+                        "platforms": [str(platform) for platform in i.platforms],
                         "disk": disk_bytes(store, i),
                         "compressed": i.size,
                         "broken": i.is_broken,
@@ -81,14 +81,27 @@ def _list(console: Console, store: Store, names: tuple[str, ...], *, as_json: bo
     for i in images:
         disk = disk_bytes(store, i)
         sizes = ("damaged", "-") if disk is None else (size_text(disk), size_text(i.size))
-        rows.append((i.name or "-", i.digest[7:19], str(i.platform), *sizes))
+        rows.append((i.name or "-", i.digest[7:19], _platforms(i), *sizes))
     console.out(aligned(rows, right=(3, 4)))
     console.say(f"store: {store.directory}")
+
+
+def _platforms(listed: Listed) -> str:
+    """`linux/amd64`, or `linux/amd64 +3` for an index of four."""
+    if not listed.platforms:
+        return "-"
+    more = len(listed.platforms) - 1
+    return f"{listed.platforms[0]} +{more}" if more else str(listed.platforms[0])
 
 
 def disk_bytes(store: Store, listed: Listed) -> int | None:
     """Bytes of the image's files; None when it is damaged."""
     try:
-        return None if listed.is_broken else store.image(listed.digest).file_bytes
+        layers = {
+            layer.digest: layer.file_bytes
+            for digest in listed.images
+            for layer in store.image(digest).layers
+        }
+        return None if listed.is_broken else sum(layers.values())
     except WhitError:
         return None

@@ -62,6 +62,7 @@ class Image(msgspec.Struct, frozen=True):
     config: bytes
     config_digest: Digest
     layers: tuple[Layer, ...]
+    media_type: str = MEDIA_MANIFEST  # other tools also write Docker's own
 
     @property
     def size(self) -> int:

@@ -61,7 +61,7 @@ def descriptors_of(image: Image, names: tuple[str, ...]) -> tuple[Descriptor, ..
     document = PlatformDocument(platform.architecture, platform.os, platform.variant)
     return tuple(
         Descriptor(
-            MEDIA_MANIFEST,
+            image.media_type,
             image.manifest_digest,
             len(image.manifest),
             document,
@@ -73,10 +73,15 @@ def descriptors_of(image: Image, names: tuple[str, ...]) -> tuple[Descriptor, ..
 
 def with_image(index: Index, image: Image, names: tuple[str, ...]) -> Index:
     """`index` with `image` under `names`. An image that loses its last name keeps an entry."""
-    added = descriptors_of(image, names)
+    return with_entries(index, descriptors_of(image, names))
+
+
+def with_entries(index: Index, added: tuple[Descriptor, ...]) -> Index:
+    """`index` with entries of one image; names they share with others move to them."""
+    names = {name_of(entry) for entry in added} - {""}
     kept: list[Descriptor] = []
     for entry in index.manifests:
-        if entry.digest == image.manifest_digest and not name_of(entry):
+        if entry.digest == added[0].digest and not name_of(entry):
             continue
         if name_of(entry) in names:
             entry = msgspec.structs.replace(entry, annotations={})  # noqa: PLW2901
@@ -147,17 +152,22 @@ def check_marker(directory: str) -> None:
         raise NotALayout(f"{directory} is an OCI layout of version {version!r}, not 1.0.0")
 
 
-def write_layout(directory: str, images: Iterable[Named], open_blob: OpenBlob) -> None:
-    """Add `images` to the layout at `directory`, made where there is none.
-
-    Errors: NotALayout when the directory holds something else; CannotWriteImage.
-    """
+def refuse_foreign(directory: str) -> None:
+    """Errors: NotALayout when `directory` holds something that is no layout."""
     is_used = os.path.isdir(directory) and bool(os.listdir(directory))
     if is_used and not os.path.isfile(f"{directory}/oci-layout"):
         raise NotALayout(
             f"{directory} is not empty and holds no OCI layout",
             hint="name a new or an empty directory",
         )
+
+
+def write_layout(directory: str, images: Iterable[Named], open_blob: OpenBlob) -> None:
+    """Add `images` to the layout at `directory`, made where there is none.
+
+    Errors: NotALayout when the directory holds something else; CannotWriteImage.
+    """
+    refuse_foreign(directory)
     try:
         make_layout(directory)
         index = read_index(directory)
@@ -181,17 +191,21 @@ def cannot_write(place: str, error: OSError) -> CannotWriteImage:
 
 def _write_blobs(directory: str, image: Image, open_blob: OpenBlob) -> None:
     for layer in image.layers:
-        _copy_blob(directory, layer.digest, layer.size, open_blob)
+        copy_blob(directory, layer.digest, layer.size, open_blob)
     for digest, data in (
         (image.config_digest, image.config),
         (image.manifest_digest, image.manifest),
     ):
-        path = blob_path(directory, digest)
-        if not _has_size(path, len(data)):
-            write_whole(path, data)
+        write_small(blob_path(directory, digest), data)
 
 
-def _copy_blob(directory: str, digest: Digest, size: int, open_blob: OpenBlob) -> None:
+def write_small(path: str, data: bytes) -> None:
+    """A document's blob, unless it is there."""
+    if not _has_size(path, len(data)):
+        write_whole(path, data)
+
+
+def copy_blob(directory: str, digest: Digest, size: int, open_blob: OpenBlob) -> None:
     path = blob_path(directory, digest)
     if _has_size(path, size):
         return

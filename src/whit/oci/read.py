@@ -50,4 +50,5 @@ def image_of(manifest: bytes, config: bytes, layer_of: LayerOf = bare_layer) -> 
             layer_of(descriptor, Digest(diff_id))
             for descriptor, diff_id in zip(said.layers, diff_ids, strict=True)
         ),
+        media_type=said.media_type,
     )

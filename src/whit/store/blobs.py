@@ -6,7 +6,7 @@ it compares its digest. index.json points at images; what it does not reach, pru
 
 import fcntl
 import os
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, Self, cast
 
 import msgspec
@@ -15,19 +15,23 @@ from whit.errors import BrokenBlob, BrokenStore, InvalidImage, StoreUnwritable, 
 from whit.layer.content import CheckedStream
 from whit.layer.write import layer_inputs, write_layer
 from whit.model.image import Compression, Image, Layer
-from whit.model.names import Digest, digest_of
+from whit.model.names import Digest, Platform, digest_of
 from whit.model.tree import Stored, Tree
+from whit.oci.contents import content_in, entries_for
 from whit.oci.documents import Descriptor, Index
+from whit.oci.graph import Content, choose, entries_of
 from whit.oci.layout import (
     blob_path,
     check_marker,
+    descriptors_of,
     name_of,
     read_image,
     read_index,
-    with_image,
+    with_entries,
     write_index,
 )
 from whit.store.files import DIRECTORIES, OWN_NAMES, locked, partial_file, settle, sweep, writing
+from whit.store.incoming import Receiver, incoming
 from whit.store.listing import Listed, Problem, entry_named, listed
 from whit.store.steps import Steps, key_of
 
@@ -163,12 +167,43 @@ class Store:
         self._use()
         self.put(image.config)
         self.put(image.manifest)
+        self._name(descriptors_of(image, names))
+
+    def add_content(self, content: Content, names: tuple[str, ...] = ()) -> None:
+        """Keep an image or an index of several, whose blobs the store already holds."""
+        for blob in content.blobs:
+            if not self.has(Digest(blob.digest)):
+                raise self._broken(blob.digest, "it is missing")
+        self._use()
+        for document in content.documents:
+            self.put(document.data)
+        self._name(entries_for(content, names))
+
+    def content(self, digest: Digest) -> Content:
+        """What the image or index with `digest` consists of. Errors: BrokenBlob, InvalidImage."""
+        try:
+            return content_in(self.directory, digest)
+        except OSError as error:
+            raise self._broken(
+                str(error.filename).rpartition("/")[2], error.strerror or ""
+            ) from None
+
+    def incoming(self, digest: Digest, size: int) -> AbstractContextManager[Receiver]:
+        """Receive a blob from elsewhere, on from where an earlier try ended.
+
+        Errors: BadAnswer when its bytes are not the digest's; StoreFull, StoreUnwritable.
+        """
+        self._use()
+        return incoming(self.directory, digest, size)
+
+    def _name(self, entries: tuple[Descriptor, ...]) -> None:
+        """Put entries of one image into index.json."""
         with writing(self.directory):
             # Listings show when an image was last made; its own bytes must not know.
-            os.utime(blob_path(self.directory, image.manifest_digest))
+            os.utime(blob_path(self.directory, entries[0].digest))
             with locked(f"{self.directory}/locks/index"):
                 before = self.index()
-                after = _bounded(with_image(before, image, names))
+                after = _bounded(with_entries(before, entries))
                 if after != before:
                     write_index(self.directory, after)
 
@@ -216,13 +251,23 @@ class Store:
             raise InvalidImage(f"layer {known.digest} has not the diff_id {diff_id}")
         return known
 
-    def find(self, name: str) -> Image:
+    def find(self, name: str, platform: Platform | None = None) -> Image:
         """The image that `name` means: a name (`:latest` may be left out), a digest, or the first
-        four or more digits of one.
+        four or more digits of one. Of an index, the one for `platform`, else the first.
 
-        Errors: UnknownImage, also when several images fit; BrokenBlob, BrokenStore.
+        Errors: UnknownImage, also when several images fit; NoSuchPlatform; BrokenBlob,
+        BrokenStore.
         """
-        return self.image(entry_named(self.index(), name, self.directory))
+        digest = self.digest_of(name)
+        document = self.content(digest).root
+        if not document.is_index:
+            return self.image(digest)
+        entry = choose(document, platform) if platform else entries_of(document)[0]
+        return self.image(Digest(entry.digest))
+
+    def digest_of(self, name: str) -> Digest:
+        """The digest of the image or index that `name` means. Errors: as `find`."""
+        return entry_named(self.index(), name, self.directory)
 
     def images(self) -> tuple[Listed, ...]:
         """All images by name. Errors: BrokenStore."""

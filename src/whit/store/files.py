@@ -2,6 +2,7 @@
 
     STORE/oci-layout, index.json, blobs/sha256/   an OCI layout, which other tools can open
     STORE/partial/<pid>-<n>                       what is being written, locked by its writer
+    STORE/partial/<hex>                           what has come of a blob from elsewhere
     STORE/steps/<key>                             what earlier builds found out
     STORE/locks/index                             held while index.json is replaced
     STORE/locks/use                               shared by builds, exclusive to prune
@@ -15,6 +16,7 @@ import errno
 import fcntl
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
@@ -24,6 +26,8 @@ from whit.errors import StoreFull, StoreUnwritable, WhitError
 DIRECTORIES = ("blobs/sha256", "partial", "steps", "locks")
 OWN_NAMES = frozenset({"oci-layout", "index.json", "blobs", "partial", "steps", "locks"})
 
+# How long half a blob waits for the pull that completes it.
+RESUME_SECONDS = 86_400
 _NUMBERS = itertools.count()  # with the process id: a name no other writer has
 
 
@@ -93,6 +97,8 @@ def sweep(directory: str) -> int:
     freed = 0
     for entry in os.scandir(f"{directory}/partial"):
         try:
+            if len(entry.name) == 64 and entry.stat().st_mtime > time.time() - RESUME_SECONDS:
+                continue  # the next pull goes on from there
             with locked(entry.path, fcntl.LOCK_EX | fcntl.LOCK_NB) as descriptor:
                 freed += os.fstat(descriptor).st_size
                 os.unlink(entry.path)

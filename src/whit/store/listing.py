@@ -4,9 +4,11 @@ import os
 
 import msgspec
 
-from whit.errors import InvalidImage, UnknownImage
+from whit.errors import UnknownImage, WhitError
 from whit.model.names import Digest, Platform
-from whit.oci.documents import Config, Index, Manifest, decode
+from whit.oci.contents import content_in, platform_of
+from whit.oci.documents import Index
+from whit.oci.graph import entries_of
 from whit.oci.layout import blob_path, name_of, read_document
 
 _MIN_DIGITS = 4
@@ -15,14 +17,15 @@ _SHOWN_NAMES = 8
 
 class Listed(msgspec.Struct, frozen=True):
     """A line of `whit images`. `name` is "" for an image that lost its name; `size` counts what
-    a registry would hold; `created_at` is when it was last made here, in seconds since 1970.
+    a registry would hold; `created_at` is when it was last made here, in seconds since 1970. An
+    index has one digest in `images` for each of its platforms; an image has its own.
     """
 
     name: str
     digest: Digest
-    platform: Platform
+    platforms: tuple[Platform, ...]
+    images: tuple[Digest, ...]
     size: int
-    layer_count: int
     created_at: float
     is_broken: bool = False
 
@@ -43,19 +46,20 @@ def listed(directory: str, index: Index) -> tuple[Listed, ...]:
 
 def _listed(directory: str, name: str, digest: Digest) -> Listed:
     try:
-        data = read_document(directory, digest)
-        manifest = decode(Manifest, data, f"manifest {digest}")
-        config_bytes = read_document(directory, Digest(manifest.config.digest))
-        config = decode(Config, config_bytes, f"config {manifest.config.digest}")
+        content = content_in(directory, digest)
+        root = content.root
+        listed = {e.digest for e in entries_of(root)} if root.is_index else {root.digest}
+        images = tuple(one for one in content.manifests if one.digest in listed)
+        platforms = tuple(platform_of(one, lambda d: read_document(directory, d)) for one in images)
         created_at = os.stat(blob_path(directory, digest)).st_mtime
-    except (InvalidImage, OSError):
-        return Listed(name, digest, Platform("", ""), 0, 0, 0.0, is_broken=True)
+    except (WhitError, OSError):
+        return Listed(name, digest, (), (), 0, 0.0, is_broken=True)
     return Listed(
         name=name,
         digest=digest,
-        platform=Platform(config.os, config.architecture, config.variant),
-        size=len(data) + len(config_bytes) + sum(layer.size for layer in manifest.layers),
-        layer_count=len(manifest.layers),
+        platforms=tuple(Platform(p.os, p.architecture, p.variant) for p in platforms),
+        images=tuple(one.digest for one in images),
+        size=content.size,
         created_at=created_at,
     )
 

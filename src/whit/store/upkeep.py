@@ -7,11 +7,13 @@ from typing import Protocol
 
 import msgspec
 
-from whit.errors import BrokenStore, InvalidImage, WhitError
+from whit.errors import BrokenStore, WhitError
 from whit.layer.read import survey_layer
 from whit.model.image import Image
 from whit.model.names import Digest
-from whit.oci.documents import Index, Manifest, decode
+from whit.oci.documents import Index
+from whit.oci.graph import content_of_document, entries_in, entries_of
+from whit.oci.graph import read_document as read_kind
 from whit.oci.layout import blob_path, name_of, read_document, write_index
 from whit.oci.validate import problems_of
 from whit.store.files import sweep
@@ -66,13 +68,23 @@ def _remove_half_documents(directory: str) -> int:
 
 
 def _reached(directory: str, digest: str) -> set[str]:
-    """Digests of a manifest and what it names; of a damaged one only its own."""
-    try:
-        data = read_document(directory, Digest(digest))
-        manifest = decode(Manifest, data, f"manifest {digest}")
-    except (InvalidImage, OSError):
-        return {digest}
-    return {digest, manifest.config.digest, *(layer.digest for layer in manifest.layers)}
+    """Digests of an image or index and what it names; of a damaged one only what is readable."""
+    reached: set[str] = set()
+    waiting = [digest]
+    while waiting:
+        one = waiting.pop()
+        if one in reached:
+            continue
+        reached.add(one)
+        try:
+            document = read_kind(read_document(directory, Digest(one)))
+            if document.is_index:
+                waiting += [entry.digest for entry in entries_in(document)]
+            else:
+                reached |= {blob.digest for blob in content_of_document(document).blobs}
+        except (WhitError, OSError):
+            continue
+    return reached
 
 
 def _remove_older(directory: str, limit: float, needed: set[str]) -> int:
@@ -121,13 +133,17 @@ def _image_problems(store: Kept, digest: str, broken: set[str]) -> tuple[str, ..
     missing = sorted(one for one in touched if not os.path.exists(blob_path(store.directory, one)))
     if missing:
         return (f"it needs the missing blob {', '.join(missing)}",)
+    found: list[str] = []
     try:
-        image = store.image(Digest(digest))
-        found = list(problems_of(image))
-        for layer in image.layers:
-            with open(blob_path(store.directory, layer.digest), "rb") as stream:
-                if survey_layer(stream).diff_id != layer.diff_id:
-                    found.append(f"layer {layer.digest} has not the diff_id {layer.diff_id}")
+        root = read_kind(read_document(store.directory, Digest(digest)))
+        entries = entries_of(root) if root.is_index else ()
+        for one in [entry.digest for entry in entries] or [digest]:
+            image = store.image(Digest(one))
+            found += problems_of(image)
+            for layer in image.layers:
+                with open(blob_path(store.directory, layer.digest), "rb") as stream:
+                    if survey_layer(stream).diff_id != layer.diff_id:
+                        found.append(f"layer {layer.digest} has not the diff_id {layer.diff_id}")
     except WhitError as error:
         return (error.message,)
     return tuple(found)

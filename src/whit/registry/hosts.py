@@ -1,0 +1,98 @@
+"""Settings of one registry in, where and how to speak to it out. Values only.
+
+A name in a reference is not always the host that answers: docker.io answers elsewhere, and a
+mirror may answer first when something is pulled.
+"""
+
+import ipaddress
+
+import msgspec
+
+from whit.errors import BadName
+from whit.model.names import Reference
+from whit.registry.credentials import DOCKER_HUB
+
+_HUB_HOST = "registry-1.docker.io"
+
+
+class RegistrySettings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """`[registries."NAME"]` of whit.toml. `insecure` allows plain HTTP and any certificate; `ca`,
+    `cert` and `key` are files in PEM. `mirrors` are hosts, or hosts with a path before the name.
+    """
+
+    mirrors: tuple[str, ...] = ()
+    insecure: bool = False
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How often and how long temporary failures are met with another try."""
+
+    tries: int = 8
+    first_wait_seconds: float = 0.2
+    budget_seconds: float = 60.0
+    connect_seconds: float = 10.0
+    stall_seconds: float = 60.0
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """`host` answers for `registry`; `prefix` stands before repositories there, as "cache/"."""
+
+    registry: str
+    host: str
+    prefix: str = ""
+    settings: RegistrySettings = RegistrySettings()
+
+    @property
+    def is_local(self) -> bool:
+        """On this machine, where plain HTTP harms nobody."""
+        name = self.host.rpartition(":")[0] if ":" in self.host else self.host
+        name = name.strip("[]") or self.host
+        if name == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            return False
+
+
+def remote(text: str) -> Reference:
+    """A full reference as engines read it: `alpine` is docker.io/library/alpine:latest.
+
+    Errors: BadName.
+    """
+    reference = Reference.parse(text.removeprefix("docker://"))
+    registry = reference.registry or DOCKER_HUB
+    repository = reference.repository
+    if registry in ("index.docker.io", _HUB_HOST):
+        registry = DOCKER_HUB
+    if registry == DOCKER_HUB and "/" not in repository:
+        repository = f"library/{repository}"
+    tag = reference.tag or ("" if reference.digest else "latest")
+    return Reference(registry, repository, tag, reference.digest)
+
+
+def origin_of(registry: str, settings: dict[str, RegistrySettings]) -> Endpoint:
+    """Where `registry` itself answers."""
+    host = _HUB_HOST if registry == DOCKER_HUB else registry
+    return Endpoint(registry, host, "", settings.get(registry, RegistrySettings()))
+
+
+def mirrors_of(registry: str, settings: dict[str, RegistrySettings]) -> tuple[Endpoint, ...]:
+    """Where to look for what is pulled from `registry` before it is asked itself."""
+    return tuple(
+        _mirror(text, settings) for text in settings.get(registry, RegistrySettings()).mirrors
+    )
+
+
+def _mirror(text: str, settings: dict[str, RegistrySettings]) -> Endpoint:
+    scheme, _, rest = text.rpartition("://")
+    host, _, prefix = rest.strip("/").partition("/")
+    if not host or scheme not in ("", "http", "https"):
+        raise BadName(f"{text!r} is no mirror", hint="write a host, with a path where it needs one")
+    own = settings.get(host, RegistrySettings())
+    if scheme == "http":
+        own = msgspec.structs.replace(own, insecure=True)
+    return Endpoint(host, host, f"{prefix}/" if prefix else "", own)

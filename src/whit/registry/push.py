@@ -1,0 +1,155 @@
+"""What an image consists of in, the same in a registry out, with the fewest requests.
+
+    a tag that has the digest already     1   HEAD manifest
+    a blob that some repository there has 1   POST …?mount=
+    a new blob                            2   POST …?mount=, PUT
+
+Every upload begins as a mount: from the repository that is remembered to have the blob, else from
+the target itself, which is how a registry says that it has the blob already. One that knows no
+mounts begins an upload all the same, so asking costs nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from whit.errors import NotAuthorized
+from whit.oci.documents import Descriptor
+from whit.oci.graph import Content
+from whit.registry.client import Repository
+
+JOBS = 4
+
+OpenBlobAt = Callable[[Descriptor, int], BinaryIO]
+
+
+class Memory(Protocol):
+    """Which repository of a registry has a blob, from earlier pushes and pulls."""
+
+    def repositories(self, registry: str, digest: str) -> tuple[str, ...]: ...
+    def remember(self, registry: str, digest: str, repository: str) -> None: ...
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """What a push took. `present` counts blobs that the registry had in this repository."""
+
+    uploaded: int = 0
+    uploaded_bytes: int = 0
+    mounted: int = 0
+    present: int = 0
+    requests: int = 0
+    was_there: bool = False
+
+
+def push(
+    content: Content,
+    tags: tuple[str, ...],
+    repository: Repository,
+    open_at: OpenBlobAt,
+    memory: Memory,
+    known: dict[str, str] | None = None,
+) -> Pushed:
+    """Push `content`; it gets `tags` when all of it is there, or only its digest without any.
+
+    `known` is what the tags were found to have shortly before: tag -> digest.
+    Errors: those of the R pages; what `open_at` raises.
+    """
+    before = repository.transport.count
+    references = tags or (content.root.digest,)
+    found = known or {}
+    old = {one: found[one] if one in found else repository.head(one) for one in references}
+    missing = tuple(one for one in references if old[one] != content.root.digest)
+    if not missing:
+        return Pushed(requests=repository.transport.count - before + len(found), was_there=True)
+    counts = _Counts()
+    if len(missing) == len(references):
+        _push_parts(content, repository, open_at, memory, counts)
+    for reference in missing:
+        repository.put(reference, content.root)
+    requests = repository.transport.count - before + len(found)
+    return msgspec.structs.replace(counts.value, requests=requests)
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.value = Pushed()
+        self._lock = Lock()
+
+    def add(self, field: str, size: int = 0) -> None:
+        with self._lock:
+            value = self.value
+            changes = {field: getattr(value, field) + 1}
+            if size:
+                changes["uploaded_bytes"] = value.uploaded_bytes + size
+            self.value = msgspec.structs.replace(value, **changes)
+
+
+def _push_parts(
+    content: Content,
+    repository: Repository,
+    open_at: OpenBlobAt,
+    memory: Memory,
+    counts: _Counts,
+) -> None:
+    """All blobs in parallel, the largest first; then every document but the root."""
+    blobs = content.blobs
+    children = content.documents[:-1]
+    if children and all(repository.head(child.digest) == child.digest for child in children):
+        return
+
+    def push_one(blob: Descriptor) -> None:
+        _push_blob(blob, repository, open_at, memory, counts)
+
+    in_parallel(push_one, sorted(blobs, key=lambda blob: -blob.size))
+    for child in children:
+        repository.put(child.digest, child)
+
+
+def _push_blob(
+    blob: Descriptor,
+    repository: Repository,
+    open_at: OpenBlobAt,
+    memory: Memory,
+    counts: _Counts,
+) -> None:
+    registry = repository.transport.endpoint.registry
+    sources = memory.repositories(registry, blob.digest)
+    source = repository.path if repository.path in sources or not sources else sources[0]
+    try:
+        location = repository.begin(blob.digest, source)
+    except NotAuthorized:
+        if source == repository.path:
+            raise
+        # These credentials may not read there; the blob can still be sent.
+        source = repository.path
+        location = repository.begin(blob.digest)
+    if not location:
+        counts.add("present" if source == repository.path else "mounted")
+    elif repository.path in sources and repository.has_blob(blob.digest):
+        # It has the blob, and knows no mounts from a repository to itself.
+        counts.add("present")
+    else:
+        repository.upload(blob, location, lambda offset: open_at(blob, offset))
+        counts.add("uploaded", blob.size)
+    memory.remember(registry, blob.digest, repository.path)
+
+
+def in_parallel(work: Callable[[Descriptor], None], blobs: Iterable[Descriptor]) -> None:
+    """Do `work` for every blob on a few threads; the first failure ends what has not begun."""
+    wanted = tuple(blobs)
+    if len(wanted) < 2:
+        for blob in wanted:
+            work(blob)
+        return
+    with ThreadPoolExecutor(min(JOBS, len(wanted))) as pool:
+        futures = [pool.submit(work, blob) for blob in wanted]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
