@@ -9,13 +9,18 @@ interrupted build leaves no name behind.
 from contextlib import suppress
 from threading import Thread
 from time import perf_counter
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from whit.build.events import Finished, Listener, Warned
 from whit.build.house import House
 from whit.build.planning import Planned, planned, program_path
 from whit.build.programs import Opened, Programs
+from whit.build.publish import Release
 from whit.build.request import Request
-from whit.errors import BadSetting, WhitError
+from whit.build.tags import names_of
+from whit.errors import WhitError
 from whit.model.image import Compression, Image, Layer
 from whit.model.program import Binary
 from whit.model.result import Result
@@ -23,6 +28,9 @@ from whit.model.tree import File, Stored, Tree
 from whit.model.verdict import Observation, Verdict
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
+
+if TYPE_CHECKING:
+    from whit.build.ahead import Ahead
 
 
 def plan_only(
@@ -40,18 +48,32 @@ def plan_only(
 
 
 def build(
-    request: Request, programs: Programs, house: House, listen: Listener
+    request: Request,
+    programs: Programs,
+    house: House,
+    listen: Listener,
+    ahead: "Ahead | None" = None,
 ) -> tuple[Result, ...]:
-    """An image for each program of the request, judged, stored and published."""
+    """An image for each program and platform of the request, judged, stored and published: one
+    name for each program, which is an index where there are several platforms.
+    """
     opened = programs.opened(listen)
-    if len(opened) > 1 and request.names:
-        raise BadSetting(
-            f"one name for {len(opened)} images: {request.names[0]}",
-            hint="leave -t out: each image is named for its program",
-        )
+    by_program: dict[str, list[Opened]] = {}
+    for one in opened:
+        by_program.setdefault(one.binary.package or one.binary.name, []).append(one)
+    names = [names_of(request, group[0].binary, len(by_program)) for group in by_program.values()]
     store = Store.open(house.store)
     try:
-        return tuple(_built(program, request, house, store, listen) for program in opened)
+        # Every image is judged before the first one is published.
+        made = [
+            tuple(_built(program, request, house, store, listen) for program in group)
+            for group in by_program.values()
+        ]
+        return tuple(
+            result
+            for group, called in zip(made, names, strict=True)
+            for result in _published(group, called, request, store, listen, ahead)
+        )
     finally:
         store.close()
 
@@ -89,7 +111,6 @@ def _compress_ahead(binary: Binary, request: Request, store: Store) -> Thread:
 def _finished(
     plan: Planned, request: Request, house: House, store: Store, listen: Listener
 ) -> Result:
-    from whit.build.publish import publish
     from whit.build.stripping import Measurement
     from whit.prove.verdict import refuse_broken
 
@@ -97,17 +118,42 @@ def _finished(
     image = _image_of(plan, request, house, store, listen)
     verdict = _judged(plan, image, request, house, store, listen)
     refuse_broken(verdict)
-    names = request.names or (plan.binary.name,)
-    receipts = publish(image, names, request.destinations, request.directory, store, listen)
     return Result(
-        name=names[0],
+        name=plan.binary.name,
         binary=plan.binary,
         go_version=plan.go_version,
         plan=plan.plan,
         image=image,
         verdict=verdict,
-        receipts=receipts,
         stripping=measurement.result(),
+    )
+
+
+def _published(
+    results: tuple[Result, ...],
+    names: tuple[str, ...],
+    request: Request,
+    store: Store,
+    listen: Listener,
+    ahead: "Ahead | None",
+) -> tuple[Result, ...]:
+    """The results of one program with its name and where it went."""
+    from whit.build.publish import publish
+    from whit.oci.graph import content_of, index_of, joined
+
+    images = tuple(result.image for result in results)
+    for image in images:
+        store.put(image.config)
+    if len(images) > 1:
+        content = joined(index_of(images, dict(results[0].plan.config.annotations)), images)
+    else:
+        content = content_of(images[0])
+    receipts = publish(Release(content, images), names, request, store, listen, ahead)
+    return tuple(
+        msgspec.structs.replace(
+            result, name=names[0], receipts=receipts, digest=content.root.digest
+        )
+        for result in results
     )
 
 

@@ -16,6 +16,7 @@ import msgspec
 from whit.build.events import Finished, Listener, Started, Warned
 from whit.build.request import Request
 from whit.errors import NotAProgram
+from whit.model.names import Platform
 from whit.model.program import Binary, Recipe
 
 if TYPE_CHECKING:
@@ -37,47 +38,51 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 def start_programs(request: Request) -> "Programs":
-    """Start Go, or take the prebuilt program; returns while Go still works."""
+    """Start Go for every platform, or take the prebuilt program; returns while Go still works."""
     prebuilt = _prebuilt(request)
     if prebuilt is not None:
-        return Programs(prebuilt, None, request.source)
-    return Programs(None, _compilation(request), request.source)
+        return Programs((prebuilt,), (), request.source)
+    return Programs((), _compilations(request), request.source)
 
 
 class Programs:
     """The programs that a request's source gives, once Go is done."""
 
     def __init__(
-        self, prebuilt: Binary | None, compilation: "Compilation | None", source: str
+        self,
+        prebuilt: tuple[Binary, ...],
+        compilations: "tuple[Compilation, ...]",
+        source: str,
     ) -> None:
         self._begun = perf_counter()
-        self._prebuilt, self._compilation, self._source = prebuilt, compilation, source
+        self._prebuilt, self._compilations, self._source = prebuilt, compilations, source
 
     def opened(self, listen: Listener) -> tuple[Opened, ...]:
-        """Wait for Go; map what it made. Errors: those of the G pages."""
-        if self._compilation is None:
-            binaries: tuple[Binary, ...] = (self._prebuilt,) if self._prebuilt else ()
-        else:
+        """Wait for Go; map what it made, platform by platform. Errors: those of the G pages."""
+        binaries = self._prebuilt
+        if self._compilations:
             listen(Started("compile", self._source))
-            binaries = self._compilation.wait()
-            for warning in self._compilation.warnings:
+        for compilation in self._compilations:
+            made = compilation.wait()
+            for warning in compilation.warnings:
                 listen(Warned(warning))
-            listen(Finished("compile", self._told(binaries), perf_counter() - self._begun))
+            listen(Finished("compile", _told(compilation, made), perf_counter() - self._begun))
+            binaries += made
         return tuple(Opened(binary, map_file(binary.path)) for binary in binaries)
 
     def cancel(self) -> None:
         """End Go when the build ends early."""
-        if self._compilation is not None:
-            self._compilation.cancel()
+        for compilation in self._compilations:
+            compilation.cancel()
 
-    def _told(self, binaries: tuple[Binary, ...]) -> str:
-        assert self._compilation is not None  # noqa: S101 - for the type checker
-        detail = ", ".join(binary.name for binary in binaries[:4])
-        if len(binaries) > 4:
-            detail += f" and {len(binaries) - 4} more"
-        toolchain = self._compilation.toolchain
-        origin = "" if toolchain.origin == "PATH" else f" from {toolchain.origin}"
-        return f"{detail} for {binaries[0].platform} with Go {toolchain.version}{origin}"
+
+def _told(compilation: "Compilation", binaries: tuple[Binary, ...]) -> str:
+    detail = ", ".join(binary.name for binary in binaries[:4])
+    if len(binaries) > 4:
+        detail += f" and {len(binaries) - 4} more"
+    toolchain = compilation.toolchain
+    origin = "" if toolchain.origin == "PATH" else f" from {toolchain.origin}"
+    return f"{detail} for {compilation.recipe.platform} with Go {toolchain.version}{origin}"
 
 
 def map_file(path: str) -> memoryview:
@@ -138,19 +143,27 @@ def _installed_path(path: str, sysroot: str) -> str:
     return path if kept else ""
 
 
-def _compilation(request: Request) -> "Compilation":
+def _compilations(request: Request) -> "tuple[Compilation, ...]":
     from whit.golang.compile import start_compile
 
-    return start_compile(recipe_of(request))
+    started: list[Compilation] = []
+    try:
+        for recipe in (recipe_of(request, platform) for platform in request.platforms):
+            started += [start_compile(recipe)]
+    except BaseException:
+        for compilation in started:
+            compilation.cancel()
+        raise
+    return tuple(started)
 
 
-def recipe_of(request: Request) -> Recipe:
+def recipe_of(request: Request, platform: Platform) -> Recipe:
     from whit.golang.source import read_source
 
     go = request.settings.go
     return Recipe(
         source=read_source(request.source, request.directory),
-        platform=request.platform,
+        platform=platform,
         strip=go.strip,
         ldflags=go.ldflags,
         tags=go.tags,

@@ -1,46 +1,64 @@
-"""Image in, Receipts out: name it in the store, then send it to every destination asked for.
+"""What an image or an index consists of in, Receipts out: name it in the store, then send it to
+every destination asked for.
 
 A file appears under its final name only when it is complete: archives are written beside it and
-renamed.
+renamed. A tag in a registry appears when everything it names is there.
 """
 
 import os
 from collections.abc import Callable
 from time import perf_counter
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from whit.build.events import Finished, Listener
-from whit.build.request import Destination, Kind
+import msgspec
+
+from whit.build.events import Finished, Listener, Warned
+from whit.build.request import Destination, Kind, Request
+from whit.errors import NoSuchPlatform
 from whit.model.image import Image
-from whit.model.names import Reference
+from whit.model.names import Platform, Reference
 from whit.model.result import Receipt
-from whit.oci.layout import Named, cannot_write, write_layout
+from whit.oci.contents import write_contents
+from whit.oci.graph import Content
+from whit.oci.layout import cannot_write
 from whit.store.blobs import Store
+
+if TYPE_CHECKING:
+    from whit.build.ahead import Ahead
+    from whit.registry.push import Pushed
+
+
+class Release(msgspec.Struct, frozen=True):
+    """What is published under one name: an image, or an index of one program's `images`."""
+
+    content: Content
+    images: tuple[Image, ...]
 
 
 def publish(
-    image: Image,
+    release: Release,
     names: tuple[str, ...],
-    destinations: tuple[Destination, ...],
-    directory: str,
+    request: Request,
     store: Store,
     listen: Listener,
+    ahead: "Ahead | None" = None,
 ) -> tuple[Receipt, ...]:
     """Receipts in the order of sending, the store's first. `names` are the image's own.
 
-    Errors: those of the store, the layout, the archives and the daemon.
+    Errors: those of the store, the layout, the archives, the daemon and the registries.
     """
     full = tuple(tagged(name) for name in names)
-    store.add_image(image, full)
-    receipts = [_receipt("store", full[0], image)]
-    for destination in destinations:
-        if destination.kind is Kind.STORE:
-            continue
+    store.add_content(release.content, full)
+    digest = release.content.root.digest
+    receipts = [Receipt("store", f"{full[0]}@{digest}", digest)]
+    for destination in request.destinations:
         begun = perf_counter()
         there = (tagged(destination.reference),) if destination.reference else full
-        reference = _send(destination, image, there, directory, store)
-        listen(Finished("publish", str(destination), perf_counter() - begun))
-        receipts.append(reference)
+        if destination.kind is not Kind.STORE:
+            receipts.append(_send(destination, release, there, request, store, listen))
+            listen(Finished("publish", str(destination), perf_counter() - begun))
+    if request.pushes:
+        receipts += _push(release.content, full, request, store, listen, ahead)
     return tuple(receipts)
 
 
@@ -50,41 +68,134 @@ def tagged(name: str) -> str:
     return name if reference.tag else f"{name}:latest"
 
 
-def _receipt(destination: str, name: str, image: Image) -> Receipt:
-    return Receipt(destination, f"{name}@{image.manifest_digest}", image.manifest_digest)
+# ---- registries ---------------------------------------------------------------------------------
+
+
+def _push(
+    content: Content,
+    names: tuple[str, ...],
+    request: Request,
+    store: Store,
+    listen: Listener,
+    ahead: "Ahead | None",
+) -> list[Receipt]:
+    """One push for each repository, with all its tags."""
+    from whit.build.registries import OpenAt, StoreMemory
+    from whit.registry.push import push
+
+    if ahead is None:
+        from whit.build.ahead import Ahead
+
+        ahead = Ahead(request, ())
+    receipts = []
+    for repository, tags in by_repository(names).items():
+        begun = perf_counter()
+        target = ahead.target(repository)
+        known = ahead.digests(repository)
+        pushed = push(content, tags, target, OpenAt(store), StoreMemory(store), known)
+        place = f"{repository}:{', '.join(tags)}"
+        listen(Finished("push", f"{place}: {push_text(pushed)}", perf_counter() - begun))
+        digest = content.root.digest
+        receipts += [Receipt("registry", f"{repository}:{t}@{digest}", digest) for t in tags]
+    return receipts
+
+
+def by_repository(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Tags by `registry/repository`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        reference = Reference.parse(tagged(name))
+        place = f"{reference.registry}/{reference.repository}"
+        found[place] = (*found.get(place, ()), reference.tag)
+    return found
+
+
+def push_text(pushed: "Pushed") -> str:
+    """`2 blobs sent (680 kB), 1 mounted, 5 requests`."""
+    from whit.report.words import count_text, size_text
+
+    if pushed.was_there:
+        return f"there already, {count_text(pushed.requests, 'request')}"
+    parts = []
+    if pushed.uploaded:
+        sent = count_text(pushed.uploaded, "blob")
+        parts.append(f"{sent} sent ({size_text(pushed.uploaded_bytes)})")
+    if pushed.mounted:
+        parts.append(f"{pushed.mounted} mounted")
+    if pushed.present:
+        parts.append(f"{pushed.present} there already")
+    return ", ".join((*parts, count_text(pushed.requests, "request")))
+
+
+# ---- files and daemons --------------------------------------------------------------------------
 
 
 def _send(
-    destination: Destination, image: Image, names: tuple[str, ...], directory: str, store: Store
+    destination: Destination,
+    release: Release,
+    names: tuple[str, ...],
+    request: Request,
+    store: Store,
+    listen: Listener,
 ) -> Receipt:
-    place = os.path.join(directory, destination.place)
+    digest = release.content.root.digest
+    place = os.path.join(request.directory, destination.place)
+    receipt = Receipt(str(destination), f"{names[0]}@{digest}", digest)
     if destination.kind is Kind.OCI:
-        write_layout(place, (Named(image, names),), store.open_blob)
-        return _receipt(str(destination), names[0], image)
-    if destination.kind is Kind.DOCKER_DAEMON:
-        return _load(destination, image, names, store)
-    from whit.oci.archive import write_docker_archive, write_oci_archive
+        write_contents(place, release.content, names, store.open_blob)
+        return receipt
+    from whit.oci.archive import write_contents_archive, write_docker_archive
+
+    if destination.kind is Kind.OCI_ARCHIVE:
+        write_file(
+            place,
+            lambda out: write_contents_archive(out, release.content, names, store.open_blob),
+        )
+        return receipt
+    image = one_image(release.images, str(destination), listen)
 
     def write(out: BinaryIO) -> None:
-        if destination.kind is Kind.OCI_ARCHIVE:
-            write_oci_archive(out, (Named(image, names),), store.open_blob)
-        else:
-            write_docker_archive(out, image, names, store.open_blob)
+        write_docker_archive(out, image, names, store.open_blob)
 
-    _write_file(place, write)
-    return _receipt(str(destination), names[0], image)
+    if destination.kind is Kind.DOCKER_DAEMON:
+        from whit.registry.daemon import load_into_daemon
 
-
-def _load(destination: Destination, image: Image, names: tuple[str, ...], store: Store) -> Receipt:
-    """`docker run` finds a loaded image by name, not by its manifest's digest."""
-    from whit.oci.archive import write_docker_archive
-    from whit.registry.daemon import load_into_daemon
-
-    load_into_daemon(lambda out: write_docker_archive(out, image, names, store.open_blob))
-    return Receipt(str(destination), names[0], image.manifest_digest)
+        load_into_daemon(write)
+        # `docker run` finds a loaded image by name, not by its manifest's digest.
+        return Receipt(str(destination), names[0], image.manifest_digest)
+    write_file(place, write)
+    return Receipt(str(destination), f"{names[0]}@{image.manifest_digest}", image.manifest_digest)
 
 
-def _write_file(path: str, write: Callable[[BinaryIO], None]) -> None:
+def one_image(
+    images: tuple[Image, ...], destination: str, listen: Listener, asked: Platform | None = None
+) -> Image:
+    """The image for a place that holds one platform only: this host's, where there is a choice."""
+    if len(images) == 1 and asked is None:
+        return images[0]
+    from whit.build.request import host_platform
+
+    host = asked or host_platform()
+    chosen = next(
+        (
+            i
+            for i in images
+            if (i.platform.os, i.platform.architecture) == (host.os, host.architecture)
+        ),
+        None,
+    )
+    if chosen is None:
+        raise NoSuchPlatform(
+            f"{destination} holds one platform, and the image does not exist for {host}",
+            hint="it exists for " + ", ".join(str(image.platform) for image in images),
+        )
+    if asked is None:
+        listen(Warned(f"{destination} holds one platform: it gets {chosen.platform}"))
+    return chosen
+
+
+def write_file(path: str, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file that is there complete or not at all. Errors: CannotWriteImage."""
     partial = f"{path}.{os.getpid()}.partial"
     try:
         with open(partial, "xb") as file:

@@ -1,5 +1,6 @@
 """Settings and the words of a call in, Request out: everything a build has to know, checked."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import msgspec
 
 from whit.build.settings import Settings
 from whit.errors import BadDestination, BadSetting
-from whit.model.names import Platform, Reference
+from whit.model.names import GO_ARCHITECTURES, Platform, Reference
 
 
 class Kind(StrEnum):
@@ -33,16 +34,24 @@ class Destination(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """`source` is what the user named; `home` is where relative paths in settings start."""
+    """`source` is what the user named; `home` is where relative paths in settings start. `names`
+    may hold placeholders ({{.Name}}, {{.Version}}); `pushes` sends those to their registries.
+    """
 
     source: str
     directory: str
     home: str
     settings: Settings
-    platform: Platform
+    platforms: tuple[Platform, ...]
     names: tuple[str, ...] = ()
     destinations: tuple[Destination, ...] = ()
     offline: bool = False
+    pushes: bool = False
+
+    @property
+    def platform(self) -> Platform:
+        """The first platform asked for."""
+        return self.platforms[0]
 
 
 def make_request(
@@ -53,27 +62,58 @@ def make_request(
     names: tuple[str, ...] = (),
     *,
     offline: bool = False,
+    pushes: bool = False,
 ) -> Request:
     """Check the settings that stand for themselves; what depends on the program comes later."""
     chosen = source or (settings.packages[0] if len(settings.packages) == 1 else "")
     if not chosen and len(settings.packages) > 1:
         chosen = " ".join(settings.packages)
-    for name in names:
-        if Reference.parse(name).digest:
+    named = names or ((settings.image.name,) if settings.image.name else ())
+    for name in named:
+        if "{{" not in name and Reference.parse(name).digest:
             raise BadSetting(
                 f"{name}: an image cannot be named by a digest before it exists",
                 hint="name it by a tag: -t app:1.2",
             )
+    if pushes:
+        _check_pushed(named)
     return Request(
         source=chosen or ".",
         directory=str(directory),
         home=str(home),
         settings=settings,
-        platform=Platform.parse(settings.platform) if settings.platform else host_platform(),
-        names=names or ((settings.image.name,) if settings.image.name else ()),
+        platforms=parse_platforms(settings.platform) or (host_platform(),),
+        names=named,
         destinations=tuple(parse_destination(text) for text in settings.output.to),
         offline=offline,
+        pushes=pushes,
     )
+
+
+def parse_platforms(text: str) -> tuple[Platform, ...]:
+    """`linux/amd64,linux/arm64`, or `all`; in the order given, each once."""
+    if text.strip() == "all":
+        return tuple(Platform("linux", name) for name in GO_ARCHITECTURES)
+    return tuple(dict.fromkeys(Platform.parse(part) for part in text.split(",") if part.strip()))
+
+
+def _check_pushed(names: tuple[str, ...]) -> None:
+    for name in names:
+        if "{{" not in name.partition("/")[0] and not Reference.parse(_plain(name)).registry:
+            raise BadDestination(
+                f"{name} cannot be pushed: it names no registry",
+                hint=f"write the registry before it: -t registry.example/{name}",
+            )
+    if not names:
+        raise BadDestination(
+            "--push: the image has no name to push it to",
+            hint="name it: -t registry.example/app:1.2 --push",
+        )
+
+
+def _plain(name: str) -> str:
+    """A name with its placeholders filled by something, to be looked at."""
+    return re.sub(r"\{\{.*?\}\}", "x", name)
 
 
 def host_platform() -> Platform:
@@ -95,7 +135,7 @@ def parse_destination(text: str) -> Destination:
     except ValueError:
         hint = "one of " + ", ".join(f"{k.value}:…" for k in Kind if k is not Kind.STORE)
         if "/" in word or "." in word:
-            hint += "; pushing to a registry is not there yet"
+            hint = f"to push: -t {text} --push"
         raise BadDestination(
             f"--to {text}: whit knows no destination {word!r}", hint=hint
         ) from None

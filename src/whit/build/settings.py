@@ -15,6 +15,7 @@ import msgspec
 from whit.errors import BadSetting, BadSettingsFile, Place, UnknownSetting
 from whit.model.image import Effort, Format
 from whit.model.program import Strip
+from whit.model.registries import RegistrySettings
 
 FILE_NAME = "whit.toml"
 MAX_FILE_BYTES = 1 << 20
@@ -66,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     files: dict[str, str] = {}
     directories: tuple[str, ...] = ()
     output: OutputSettings = OutputSettings()
+    registries: dict[str, RegistrySettings] = {}
 
 
 SECTIONS: Mapping[str, type[msgspec.Struct]] = {
@@ -74,7 +76,10 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "needs": NeedsSettings,
     "output": OutputSettings,
 }
-TABLES = ("go.env", "image.env", "image.labels", "image.annotations", "files")
+TABLES = (
+    *("go.env", "image.env", "image.labels", "image.annotations", "files"),
+    "registries",
+)
 
 
 def setting_keys() -> tuple[str, ...]:
@@ -239,9 +244,25 @@ def _convert(merged: Mapping[str, Any], file: str) -> Settings:
         # msgspec says: "Expected `array`, got `str` - at `$.go.tags`"
         said, _, where = str(error).partition(" - at `$.")
         key = where.rstrip("`")
+        if said.startswith("Object contains unknown field"):
+            raise UnknownSetting(
+                f"{key or file} has no setting {said.partition('`')[2].rstrip('`')!r}",
+                hint="`whit init --print` shows every setting",
+            ) from error
         raise BadSetting(
             f"setting {key or '?'} has a value of the wrong kind: {said[:1].lower()}{said[1:]}",
             hint=f"it was set in {file}, by a WHIT_ variable or by a flag"
             if file
             else "`whit init` writes a file that shows the form of every setting",
         ) from error
+
+
+def insecurely(
+    settings: Mapping[str, RegistrySettings], hosts: tuple[str, ...]
+) -> dict[str, RegistrySettings]:
+    """The settings, with `hosts` allowed plain HTTP and any certificate."""
+    plain = {
+        host: msgspec.structs.replace(settings.get(host, RegistrySettings()), insecure=True)
+        for host in hosts
+    }
+    return {**settings, **plain}

@@ -13,9 +13,10 @@ from whit.cli.options import GroupedCommand, request_from, shared
 @click.command(
     "build",
     cls=GroupedCommand,
-    epilog="Example: whit build ./cmd/app -t app:1.2 --to docker-daemon: --smoke --version",
+    epilog="Example: whit build ./cmd/app -t registry.example/app:1.2 --push --smoke --version",
 )
 @shared("compile", "needs", "image", "publish")
+@click.option("--push", "pushes", is_flag=True, help="Push it to the registries its names say.")
 @click.option("--run", "runs", is_flag=True, help="Run the image when it is built.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON document.")
 @click.pass_context
@@ -24,18 +25,24 @@ def command(context: click.Context, /, runs: bool, as_json: bool, **words: Any) 
 
     SOURCE is a directory or pattern (. ./cmd/app ./cmd/...), a module path at a version
     (example.com/app/cmd/app@latest), or a static program. The image's reference is printed on
-    stdout; it lies in the local store and wherever --to says.
+    stdout; it lies in the local store and wherever --to and --push say. Several platforms
+    (--platform linux/amd64,linux/arm64 or all) make an index under one name.
     """
     console: Console = context.obj
     request = request_from(words)
     house = open_house()
     programs = start_programs(request)
+    ahead = None
+    if request.pushes:
+        from whit.build.ahead import ask_ahead
+
+        ahead = ask_ahead(request)
     # Go runs: what comes after it is imported now, for nothing.
     from whit.build.pipeline import build
     from whit.report.result import result_document, summary_lines
 
     try:
-        results = build(request, programs, house, console.hear)
+        results = build(request, programs, house, console.hear, ahead)
     finally:
         programs.cancel()
     for result in results:
@@ -44,7 +51,7 @@ def command(context: click.Context, /, runs: bool, as_json: bool, **words: Any) 
         documents = [result_document(result) for result in results]
         console.document(documents[0] if len(documents) == 1 else documents)
     elif not runs:
-        console.out([result.reference for result in results])
+        console.out(list(dict.fromkeys(result.reference for result in results)))
     if runs:
         from whit.cli.run import run_reference
 

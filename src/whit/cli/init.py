@@ -63,6 +63,13 @@ EXAMPLE = """\
 # compression = "gzip"     # gzip, zstd, none
 # effort = "fast"          # fast for the edit, best for what is published
 # smoke = "--version"      # run the image once with these arguments before it is published
+
+# [registries."registry.example:5000"]
+# mirrors = ["mirror.example/cache"]   # asked first when something is pulled
+# ca = "company-ca.pem"                # whom to trust besides the system's roots
+# cert = "client.pem"                  # a client certificate and its key
+# key = "client-key.pem"
+# insecure = false                     # plain HTTP and any certificate
 """
 
 

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from whit.build.request import Request, make_request
-from whit.build.settings import parse_assignments, read_settings
+from whit.build.settings import insecurely, parse_assignments, read_settings
 from whit.model.image import Effort, Format
 from whit.model.program import Strip
 
@@ -29,7 +29,7 @@ class Flag(msgspec.Struct, frozen=True):
 
 
 FLAGS = (
-    Flag(("--platform",), "platform", "compile", "Platform of the image [this host's].", "OS/ARCH"),
+    Flag(("--platform",), "platform", "compile", "Platforms, or all [this host's].", "OS/ARCH,…"),
     Flag(("--go",), "go.version", "compile", "Go release, such as 1.21.13.", "VERSION"),
     Flag(
         ("--strip",), "go.strip", "compile", "What the linker leaves out.",
@@ -94,6 +94,8 @@ def shared(*headings: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
                          help="Any setting of whit.toml."),
             click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
                          help="Settings file [nearest whit.toml]."),
+            click.option("--insecure", "insecure", multiple=True, metavar="HOST",
+                         help="Allow this registry plain HTTP."),
             click.option("--offline", is_flag=True, help="Make no request to the network."),
         ]  # fmt: skip
         for decorate_one in reversed(decorators):
@@ -131,6 +133,9 @@ def request_from(words: Mapping[str, Any]) -> Request:
     flags |= parse_assignments(words["assignments"])
     directory = Path.cwd()
     settings, home = read_settings(flags, os.environ, directory, words["config"])
+    settings = msgspec.structs.replace(
+        settings, registries=insecurely(settings.registries, words["insecure"])
+    )
     return make_request(
         words["source"],
         directory,
@@ -138,4 +143,5 @@ def request_from(words: Mapping[str, Any]) -> Request:
         settings,
         tuple(words["names"]),
         offline=words["offline"],
+        pushes=words.get("pushes", False),
     )

@@ -33,8 +33,9 @@ def asks_for(flags: Sequence[str]) -> frozenset[str]:
     )  # fmt: skip
 
 
-def expand(text: str, fill: Callable[[str], str]) -> str:
-    filled = _PLACEHOLDER.sub(lambda match: fill(_name_of(match)), text)
+def expand(text: str, fill: Callable[[str], str], more: tuple[str, ...] = ()) -> str:
+    """`text` with its placeholders filled; `more` are allowed besides the usual ones."""
+    filled = _PLACEHOLDER.sub(lambda match: fill(_name_of(match, more)), text)
     if "{{" in _PLACEHOLDER.sub("", text):
         raise BadLinkerFlags(
             f"linker flag {text!r}: '{{{{' without '}}}}'", hint="write {{.Version}}, for one"
@@ -43,7 +44,7 @@ def expand(text: str, fill: Callable[[str], str]) -> str:
 
 
 def filler(
-    facts: Mapping[str, str], env: Mapping[str, str], why_missing: str
+    facts: Mapping[str, str], env: Mapping[str, str], why_missing: str, what: str = "linker flags"
 ) -> Callable[[str], str]:
     """A `fill` from VCS facts and the environment, which refuses what neither knows."""
 
@@ -52,14 +53,14 @@ def filler(
             value = env.get(name[4:])
             if value is None:
                 raise BadLinkerFlags(
-                    f"linker flags ask for {{{{.{name}}}}}, and {name[4:]} is not set",
+                    f"{what}: {{{{.{name}}}}} is asked for, and {name[4:]} is not set",
                     hint=f"set it: {name[4:]}=... whit build",
                 )
             return value
         value = facts.get(name, "")
         if not value:
             raise BadLinkerFlags(
-                f"linker flags ask for {{{{.{name}}}}}, and it is not known: {why_missing}",
+                f"{what}: {{{{.{name}}}}} is asked for, and it is not known: {why_missing}",
                 hint="commit (and tag) the source in git, or write the value itself",
             )
         return value
@@ -99,10 +100,10 @@ def quote_field(field: str) -> str:
     )
 
 
-def _name_of(match: re.Match[str]) -> str:
+def _name_of(match: re.Match[str], more: tuple[str, ...] = ()) -> str:
     name = match[1].strip()
     bare = name.removeprefix(".")
-    if name.startswith(".") and (bare in PLACEHOLDERS or _ENV_NAME.fullmatch(bare)):
+    if name.startswith(".") and (bare in (*PLACEHOLDERS, *more) or _ENV_NAME.fullmatch(bare)):
         return bare
-    known = ", ".join(f"{{{{.{word}}}}}" for word in (*PLACEHOLDERS, "Env.NAME"))
-    raise BadLinkerFlags(f"linker flags: {match[0]} is no placeholder", hint=f"known: {known}")
+    known = ", ".join(f"{{{{.{word}}}}}" for word in (*more, *PLACEHOLDERS, "Env.NAME"))
+    raise BadLinkerFlags(f"{match[0]} is no placeholder", hint=f"known: {known}")

@@ -35,7 +35,9 @@ class Timing(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One image with its plan and verdict. `receipts` is empty when nothing was published."""
+    """One image with its plan and verdict. `receipts` is empty when nothing was published; its
+    `digest` is what was published: the image's own, or that of the index it is in.
+    """
 
     name: str
     binary: Binary
@@ -46,6 +48,7 @@ class Result(msgspec.Struct, frozen=True):
     receipts: tuple[Receipt, ...] = ()
     stripping: Stripping | None = None
     timings: tuple[Timing, ...] = ()
+    digest: str = ""
 
     @property
     def reference(self) -> str:

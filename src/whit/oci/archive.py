@@ -9,6 +9,7 @@ writes to the stream it is given, and opens blobs through a function it is given
 Equal images give equal archives.
 """
 
+import io
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
@@ -16,14 +17,17 @@ import msgspec
 
 from whit.errors import InvalidImage
 from whit.model.image import MEDIA_INDEX, Format, Image, Layer
-from whit.model.names import Reference
+from whit.model.names import Digest, Reference
+from whit.oci.contents import entries_for
 from whit.oci.documents import (
     ANNOTATION_CONTAINERD_NAME,
     ANNOTATION_NAME,
+    Descriptor,
     Index,
     LayoutMarker,
     encode,
 )
+from whit.oci.graph import Content, content_of
 from whit.oci.layout import Named, OpenBlob, cannot_write, chunks_of, descriptors_of, name_of
 
 _BLOCK = 512
@@ -64,24 +68,55 @@ class _Archive:
 
 def write_oci_archive(out: BinaryIO, images: Iterable[Named], open_blob: OpenBlob) -> None:
     """Write an OCI layout as a tar. Errors: CannotWriteImage; what `open_blob` raises."""
+    wanted = tuple(images)
+    entries = tuple(e for named in wanted for e in descriptors_of(named.image, named.names))
+    configs = {named.image.config_digest: named.image.config for named in wanted}
+
+    def open_any(digest: Digest) -> BinaryIO:
+        return io.BytesIO(configs[digest]) if digest in configs else open_blob(digest)
+
+    _write_layout(out, tuple(content_of(named.image) for named in wanted), entries, open_any)
+
+
+def write_contents_archive(
+    out: BinaryIO, content: Content, names: tuple[str, ...], open_blob: OpenBlob
+) -> None:
+    """The same for an image or an index as it lies somewhere."""
+    _write_layout(out, (content,), entries_for(content, names), open_blob)
+
+
+def _write_layout(
+    out: BinaryIO,
+    contents: tuple[Content, ...],
+    entries: tuple[Descriptor, ...],
+    open_blob: OpenBlob,
+) -> None:
     try:
-        archive, wanted = _Archive(out), tuple(images)
-        manifests = tuple(
+        archive = _Archive(out)
+        named = tuple(
             msgspec.structs.replace(entry, annotations=_annotations(name_of(entry)))
-            for named in wanted
-            for entry in descriptors_of(named.image, named.names)
+            for entry in entries
         )
         archive.add("oci-layout", encode(LayoutMarker("1.0.0")))
-        archive.add("index.json", encode(Index(2, manifests, MEDIA_INDEX)))
+        archive.add("index.json", encode(Index(2, named, MEDIA_INDEX)))
         written: set[str] = set()
-        for named in wanted:
-            for digest, size, pieces in _blobs(named.image, open_blob):
-                if digest not in written:
-                    written.add(digest)
-                    archive.stream(f"blobs/sha256/{digest[7:]}", size, pieces)
+        for content in contents:
+            for document in content.documents:
+                if document.digest not in written:
+                    written.add(document.digest)
+                    archive.add(_blob_name(document.digest), document.data)
+            for blob in content.blobs:
+                if blob.digest not in written:
+                    written.add(blob.digest)
+                    pieces = _pieces(open_blob, Digest(blob.digest))
+                    archive.stream(_blob_name(blob.digest), blob.size, pieces)
         archive.end()
     except OSError as error:
         raise cannot_write("the archive", error) from error
+
+
+def _blob_name(digest: str) -> str:
+    return f"blobs/sha256/{digest[7:]}"
 
 
 def _annotations(name: str) -> dict[str, str]:
@@ -102,15 +137,8 @@ def full_name(name: str) -> str:
     return f"{registry}/{repository}:{tag}"
 
 
-def _blobs(image: Image, open_blob: OpenBlob) -> Iterator[tuple[str, int, Iterable[bytes]]]:
-    yield image.manifest_digest, len(image.manifest), (image.manifest,)
-    yield image.config_digest, len(image.config), (image.config,)
-    for layer in image.layers:
-        yield layer.digest, layer.size, _pieces(open_blob, layer)
-
-
-def _pieces(open_blob: OpenBlob, layer: Layer) -> Iterator[bytes]:
-    with open_blob(layer.digest) as source:
+def _pieces(open_blob: OpenBlob, digest: Digest) -> Iterator[bytes]:
+    with open_blob(digest) as source:
         yield from chunks_of(source)
 
 
@@ -134,7 +162,7 @@ def write_docker_archive(
             if _format(layer) is Format.ZSTD:
                 archive.stream(name, layer.tar_bytes, _decompressed(open_blob, layer))
             else:
-                archive.stream(name, layer.size, _pieces(open_blob, layer))
+                archive.stream(name, layer.size, _pieces(open_blob, layer.digest))
         archive.end()
     except OSError as error:
         raise cannot_write("the archive", error) from error

@@ -11,8 +11,10 @@ from whit.errors import BadAnswer, WhitError
 from whit.model.names import digest_of
 from whit.oci.documents import MAX_DOCUMENT_BYTES, Descriptor
 from whit.oci.graph import INDEX_TYPES, MANIFEST_TYPES, Document, read_document
-from whit.registry.transport import CHUNK_BYTES, Body, Temporary, Transport, check_downgrade
+from whit.registry.failures import Temporary
+from whit.registry.transport import Body, Transport, check_downgrade
 
+CHUNK_BYTES = 1 << 20
 ACCEPTED = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
 OpenAt = Callable[[int], BinaryIO]
 

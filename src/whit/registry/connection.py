@@ -16,10 +16,11 @@ from urllib3.exceptions import (
 )
 
 from whit.errors import BadSetting, RegistryUnreachable, RegistryUntrusted
-from whit.registry.hosts import Patience, RegistrySettings
-from whit.registry.transport import CHUNK_BYTES, Temporary
+from whit.model.registries import Patience, RegistrySettings
+from whit.registry.failures import Temporary
 
 CONNECTIONS = 8
+BLOCK_BYTES = 1 << 20
 
 
 def open_pool(url: str, settings: RegistrySettings, patience: Patience, *, is_own: bool) -> Any:
@@ -30,7 +31,7 @@ def open_pool(url: str, settings: RegistrySettings, patience: Patience, *, is_ow
     """
     timeout = urllib3.Timeout(connect=patience.connect_seconds, read=patience.stall_seconds)
     options: dict[str, Any] = {
-        "timeout": timeout, "maxsize": CONNECTIONS, "block": True, "blocksize": CHUNK_BYTES,
+        "timeout": timeout, "maxsize": CONNECTIONS, "block": True, "blocksize": BLOCK_BYTES,
     }  # fmt: skip
     if url.startswith("https:"):
         options["ssl_context"] = tls_context(

@@ -10,31 +10,10 @@ import msgspec
 
 from whit.errors import BadName
 from whit.model.names import Reference
+from whit.model.registries import RegistrySettings
 from whit.registry.credentials import DOCKER_HUB
 
 _HUB_HOST = "registry-1.docker.io"
-
-
-class RegistrySettings(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
-    """`[registries."NAME"]` of whit.toml. `insecure` allows plain HTTP and any certificate; `ca`,
-    `cert` and `key` are files in PEM. `mirrors` are hosts, or hosts with a path before the name.
-    """
-
-    mirrors: tuple[str, ...] = ()
-    insecure: bool = False
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
-
-
-class Patience(msgspec.Struct, frozen=True):
-    """How often and how long temporary failures are met with another try."""
-
-    tries: int = 8
-    first_wait_seconds: float = 0.2
-    budget_seconds: float = 60.0
-    connect_seconds: float = 10.0
-    stall_seconds: float = 60.0
 
 
 class Endpoint(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -24,14 +24,12 @@ from whit.errors import (
     RegistryUntrusted,
     WhitError,
 )
-from whit.registry.hosts import Endpoint, Patience
-
-if TYPE_CHECKING:
-    from whit.registry.auth import Authority
+from whit.model.registries import Patience
+from whit.registry.failures import Temporary
+from whit.registry.hosts import Endpoint
 
 MAX_REDIRECTS = 5
 MAX_ERROR_BYTES = 64 << 10
-CHUNK_BYTES = 1 << 20
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FEW_TRIES = 3  # for a host that is not there at all
@@ -54,23 +52,22 @@ class Answer(msgspec.Struct, frozen=True):
     url: str
 
 
-class Temporary(Exception):
-    """A failure that another try may mend."""
+class Login(Protocol):
+    """Whoever answers a 401."""
 
-    def __init__(
-        self, error: WhitError, wait_seconds: float | None = None, *, few: bool = False
-    ) -> None:
-        super().__init__(error.message)
-        self.error, self.wait_seconds, self.few = error, wait_seconds, few
+    @property
+    def origin(self) -> str: ...
+    def header(self, scopes: tuple[str, ...]) -> str: ...
+    def answer(self, header: str, scopes: tuple[str, ...], transport: "Transport") -> None: ...
 
 
 class Transport:
     """One registry host. Threads may share it. `count` says how many requests were made."""
 
-    def __init__(self, endpoint: Endpoint, authority: "Authority", patience: Patience) -> None:
+    def __init__(self, endpoint: Endpoint, login: Login, patience: Patience) -> None:
         self.endpoint, self.patience = endpoint, patience
         self.count = 0
-        self._authority = authority
+        self._login = login
         self._lock = threading.Lock()
         self._waited = 0.0
         self._scheme = ""
@@ -177,7 +174,7 @@ class Transport:
         while True:
             sent = dict(headers)
             is_own = _origin_of(url) == origin
-            if is_own and (said := self._authority.header(scopes)):
+            if is_own and (said := self._login.header(scopes)):
                 sent["Authorization"] = said
             response = self._send(method, url, sent, body)
             try:
@@ -185,7 +182,7 @@ class Transport:
                     challenge = response.headers.get("WWW-Authenticate", "")
                     response.drain_conn()
                     has_logged_in = True
-                    self._authority.answer(challenge, scopes, self)
+                    self._login.answer(challenge, scopes, self)
                     continue
                 if response.status in _REDIRECTS and method in ("GET", "HEAD"):
                     url = self._next(url, response.headers.get("Location", ""))
@@ -335,7 +332,7 @@ class Transport:
     def _words(self, method: str, status: int, data: bytes, url: str) -> WhitError:
         from whit.registry.refusals import refusal_of  # noqa: PLC0415
 
-        credential = self._authority.origin
+        credential = self._login.origin
         return refusal_of(
             method, urlsplit(url)._replace(query="").geturl(), status, data, credential
         )

@@ -16,7 +16,8 @@ def summary_lines(result: Result) -> list[str]:
         f"{size_text(image.size)} compressed",
         count_text(image.file_count, "file"),
     ]
-    lines = [f"{result.name}: " + ", ".join(parts)]
+    platform = f" for {image.platform}" if result.digest != image.manifest_digest else ""
+    lines = [f"{result.name}{platform}: " + ", ".join(parts)]
     if result.stripping is not None:
         saved = size_text(result.stripping.saved_bytes)
         full = size_text(result.stripping.full_bytes)
@@ -45,6 +46,7 @@ def result_document(result: Result) -> dict[str, object]:
         "schema": SCHEMA,
         "name": result.name,
         "digest": image.manifest_digest,
+        "index": result.digest if result.digest != image.manifest_digest else None,
         "configDigest": image.config_digest,
         "platform": str(image.platform),
         "goVersion": result.go_version,
