@@ -2,9 +2,9 @@
 
 from threading import Thread
 
-from whit.build.publish import by_repository
 from whit.build.registries import Registries
 from whit.build.request import Request
+from whit.build.tags import by_repository
 from whit.errors import WhitError
 from whit.model.names import Reference
 from whit.registry.client import Repository

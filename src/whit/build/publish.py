@@ -14,9 +14,10 @@ import msgspec
 
 from whit.build.events import Finished, Listener, Warned
 from whit.build.request import Destination, Kind, Request
+from whit.build.tags import by_repository, tagged
 from whit.errors import NoSuchPlatform
 from whit.model.image import Image
-from whit.model.names import Platform, Reference
+from whit.model.names import Platform
 from whit.model.result import Receipt
 from whit.oci.contents import write_contents
 from whit.oci.graph import Content
@@ -62,12 +63,6 @@ def publish(
     return tuple(receipts)
 
 
-def tagged(name: str) -> str:
-    """A name with its tag: `latest` where none is given."""
-    reference = Reference.parse(name)
-    return name if reference.tag else f"{name}:latest"
-
-
 # ---- registries ---------------------------------------------------------------------------------
 
 
@@ -98,16 +93,6 @@ def _push(
         digest = content.root.digest
         receipts += [Receipt("registry", f"{repository}:{t}@{digest}", digest) for t in tags]
     return receipts
-
-
-def by_repository(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Tags by `registry/repository`."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name in names:
-        reference = Reference.parse(tagged(name))
-        place = f"{reference.registry}/{reference.repository}"
-        found[place] = (*found.get(place, ()), reference.tag)
-    return found
 
 
 def push_text(pushed: "Pushed") -> str:

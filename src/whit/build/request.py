@@ -135,7 +135,7 @@ def parse_destination(text: str) -> Destination:
     except ValueError:
         hint = "one of " + ", ".join(f"{k.value}:…" for k in Kind if k is not Kind.STORE)
         if "/" in word or "." in word:
-            hint = f"to push: -t {text} --push"
+            hint += f"; to push: -t {text} --push"
         raise BadDestination(
             f"--to {text}: whit knows no destination {word!r}", hint=hint
         ) from None

@@ -49,3 +49,19 @@ def _filled(name: str, binary: Binary) -> str:
         known, why = template_facts(binary.recipe.source, os.environ)
         facts |= {key: _NOT_IN_TAGS.sub("-", value) for key, value in known.items()}
     return expand(name, filler(facts, os.environ, why, "the image's name"), more=("Name",))
+
+
+def tagged(name: str) -> str:
+    """A name with its tag: `latest` where none is given."""
+    reference = Reference.parse(name)
+    return name if reference.tag else f"{name}:latest"
+
+
+def by_repository(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Tags by `registry/repository`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        reference = Reference.parse(tagged(name))
+        place = f"{reference.registry}/{reference.repository}"
+        found[place] = (*found.get(place, ()), reference.tag)
+    return found

@@ -64,7 +64,8 @@ EXAMPLE = """\
 # effort = "fast"          # fast for the edit, best for what is published
 # smoke = "--version"      # run the image once with these arguments before it is published
 
-# [registries."registry.example:5000"]
+# A registry that needs more than its name. The name is the one in references, with its port.
+[registries."registry.example:5000"]
 # mirrors = ["mirror.example/cache"]   # asked first when something is pulled
 # ca = "company-ca.pem"                # whom to trust besides the system's roots
 # cert = "client.pem"                  # a client certificate and its key
