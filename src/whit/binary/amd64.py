@@ -1,4 +1,4 @@
-"""Machine code of one amd64 function in, the jumps in it out. Pure.
+"""Machine code of one amd64 function in, its jumps and the bounds of its instructions out. Pure.
 
 Only lengths and jumps are decoded; operands mean nothing here. What is not known is never skipped:
 the answer is then None, and whoever asks may conclude nothing.
@@ -67,6 +67,19 @@ def jumps_in(code: bytes, low: int, high: int) -> set[int] | None:
     except (ValueError, IndexError, struct.error):
         return None
     return found if at == high else None
+
+
+def starts_in(code: bytes, low: int, high: int) -> list[int]:
+    """Where the instructions between two known ones begin; nothing when that cannot be known."""
+    found = []
+    at = low
+    try:
+        while at < high:
+            found.append(at)
+            at += _decoded(code, at)[0]
+    except (ValueError, IndexError):
+        return []
+    return found if at == high else []
 
 
 def _decoded(code: bytes, at: int) -> tuple[int, int, int]:

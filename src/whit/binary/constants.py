@@ -9,11 +9,13 @@ wrong in one program; with it 1 of 1,315).
 import struct
 
 from whit.binary.amd64 import jumps_in as amd64_jumps
+from whit.binary.amd64 import starts_in
 from whit.binary.elf import PF_W
 from whit.binary.references import arm64_address
 from whit.binary.text import Text
 
 WINDOW_BYTES = 96
+MAX_DECODED_BYTES = 2048
 MAX_STRING_BYTES = 4096
 # rax rbx rcx rdi rsi r8 r9 r10 r11: LEA reg,[rip+x], MOV reg,imm32 and XOR reg,reg.
 LEA = (
@@ -32,7 +34,7 @@ def constant_at(text: Text, site: int, after: int, word: int) -> str | None:
     if text.elf.platform.architecture == "arm64":
         found = _arm64_pair(text, low & ~3, site, word)
     else:
-        found = _amd64_pair(text, low, site, word)
+        found = _amd64_pair(text, low, site, word, _amd64_starts(text.code, after, low, site))
     if found is None:
         return None
     address, length = found
@@ -130,24 +132,35 @@ def _signed(value: int, bits: int) -> int:
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
-def _amd64_pair(text: Text, low: int, site: int, word: int) -> tuple[int, int] | None:
+def _amd64_starts(code: bytes, after: int, low: int, site: int) -> list[int]:
+    """Where instructions begin in the window; all of its bytes when that cannot be told."""
+    known = starts_in(code, after, site) if site - after <= MAX_DECODED_BYTES else []
+    return [at for at in known if at >= low] or list(range(low, site))
+
+
+def _amd64_pair(
+    text: Text, low: int, site: int, word: int, starts: list[int]
+) -> tuple[int, int] | None:
     if word + 1 >= len(LEA):
         return None
-    window = text.code[low:site]
-    move = MOV[word + 1]
-    # B9 is also the tail of 41 B9: a prefixed form is another register.
-    at = window.rfind(move)
-    while len(move) == 1 and at > 0 and window[at - 1] == 0x41:
-        at = window.rfind(move, 0, at)
-    zero = window.rfind(XOR[word + 1])
-    if zero > at:
+    code, move, zero = text.code, MOV[word + 1], XOR[word + 1]
+    load = length_at = -1
+    is_empty = False
+    for at in starts:
+        if code.startswith(LEA[word], at) and at + 7 <= site:
+            load = at
+        elif code.startswith(move, at) and at + len(move) + 4 <= site:
+            # B9 is also the tail of 41 B9: a prefixed form is another register.
+            if len(move) > 1 or at == low or code[at - 1] != 0x41 or len(starts) < site - low:
+                length_at, is_empty = at + len(move), False
+        elif code.startswith(zero, at):
+            length_at, is_empty = at, True
+    if is_empty:
         return 0, 0
-    load = window.rfind(LEA[word])
-    if load < 0 or at < 0 or load + 7 > len(window) or at + len(move) + 4 > len(window):
+    if load < 0 or length_at < 0:
         return None
-    distance = struct.unpack_from("<i", window, load + 3)[0]
-    length = struct.unpack_from("<I", window, at + len(move))[0]
-    return text.start + low + load + 7 + distance, length
+    distance = struct.unpack_from("<i", code, load + 3)[0]
+    return text.start + load + 7 + distance, struct.unpack_from("<I", code, length_at)[0]
 
 
 def _arm64_pair(text: Text, low: int, site: int, word: int) -> tuple[int, int] | None:

@@ -125,6 +125,12 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, object]:
     return values
 
 
+def check_keys(settings: Mapping[str, object]) -> None:
+    """Errors: UnknownSetting."""
+    for key in settings:
+        _known(key, "settings")
+
+
 def _typed(key: str, value: str) -> object:
     section, _, name = key.partition(".")
     struct = SECTIONS.get(section)

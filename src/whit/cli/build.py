@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
+from whit.build.call import build_images
 from whit.build.house import open_house
-from whit.build.programs import start_programs
 from whit.cli.console import Console
 from whit.cli.options import GroupedCommand, request_from, shared
 
@@ -31,20 +31,9 @@ def command(context: click.Context, /, runs: bool, as_json: bool, **words: Any) 
     console: Console = context.obj
     request = request_from(words)
     house = open_house()
-    programs = start_programs(request)
-    ahead = None
-    if request.pushes:
-        from whit.build.ahead import ask_ahead
-
-        ahead = ask_ahead(request)
-    # Go runs: what comes after it is imported now, for nothing.
-    from whit.build.pipeline import build
+    results = build_images(request, house, console.hear)
     from whit.report.result import result_document, summary_lines
 
-    try:
-        results = build(request, programs, house, console.hear, ahead)
-    finally:
-        programs.cancel()
     for result in results:
         console.say(summary_lines(result))
     if as_json:

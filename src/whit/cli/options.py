@@ -10,8 +10,9 @@ from typing import Any
 import click
 import msgspec
 
-from whit.build.request import Request, make_request
-from whit.build.settings import insecurely, parse_assignments, read_settings
+from whit.build.call import request_of
+from whit.build.request import Request
+from whit.build.settings import parse_assignments
 from whit.model.image import Effort, Format
 from whit.model.program import Strip
 
@@ -123,25 +124,18 @@ def _parameter(flag: Flag) -> str:
 
 def request_from(words: Mapping[str, Any]) -> Request:
     """The Request that the flags, the environment and whit.toml make together."""
-    import os
-
     flags: dict[str, object] = {}
     for flag in FLAGS:
         value = words.get(_parameter(flag))
         if value not in (None, ()):
             flags[flag.key] = list(value) if flag.is_list else value
     flags |= parse_assignments(words["assignments"])
-    directory = Path.cwd()
-    settings, home = read_settings(flags, os.environ, directory, words["config"])
-    settings = msgspec.structs.replace(
-        settings, registries=insecurely(settings.registries, words["insecure"])
-    )
-    return make_request(
+    return request_of(
         words["source"],
-        directory,
-        home,
-        settings,
-        tuple(words["names"]),
+        flags,
+        words["names"],
+        config=words["config"],
+        insecure=words["insecure"],
         offline=words["offline"],
         pushes=words.get("pushes", False),
     )

@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from whit.build.house import open_house
-from whit.build.programs import start_programs
+from whit.build.call import plan_images
 from whit.cli.console import Console
 from whit.cli.options import GroupedCommand, request_from, shared
 
@@ -32,16 +31,11 @@ def command(
     """
     console: Console = context.obj
     request = request_from(words)
-    programs = start_programs(request)
-    from whit.build.pipeline import plan_only
+    plans = plan_images(request, listen=console.hear)
     from whit.needs.planner import why as why_of
     from whit.needs.planner import why_not as why_not_of
     from whit.report.plan import plan_document, plan_lines, why_lines, why_not_lines
 
-    try:
-        plans = plan_only(request, programs, open_house(), console.hear)
-    finally:
-        programs.cancel()
     for planned in plans:
         plan = planned.plan
         if why is not None:

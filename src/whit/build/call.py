@@ -1,0 +1,77 @@
+"""The words of a call in, Results or Plans out: what the verbs and `whit.build` have in common.
+
+Go is started first; the rooms that come after it are imported while it works.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from whit.build.events import Listener, unheard
+from whit.build.house import House, open_house
+from whit.build.programs import start_programs
+from whit.build.request import Request, make_request
+from whit.build.settings import check_keys, insecurely, read_settings
+
+if TYPE_CHECKING:
+    from whit.build.planning import Planned
+    from whit.model.result import Result
+
+
+def request_of(
+    source: str,
+    settings: Mapping[str, object],
+    names: Sequence[str] = (),
+    *,
+    directory: Path | None = None,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    insecure: Sequence[str] = (),
+    offline: bool = False,
+    pushes: bool = False,
+) -> Request:
+    """`settings` by their dotted keys, which go over the environment and whit.toml.
+
+    Errors: UnknownSetting, BadSetting, BadSettingsFile, BadDestination.
+    """
+    check_keys(settings)
+    place = (directory or Path.cwd()).absolute()
+    known = os.environ if environment is None else environment
+    read, home = read_settings(settings, known, place, config)
+    read = msgspec.structs.replace(read, registries=insecurely(read.registries, tuple(insecure)))
+    return make_request(source, place, home, read, tuple(names), offline=offline, pushes=pushes)
+
+
+def build_images(
+    request: Request, house: House | None = None, listen: Listener = unheard
+) -> "tuple[Result, ...]":
+    """An image for each program, judged, stored and published."""
+    house = house or open_house()
+    programs = start_programs(request)
+    try:
+        ahead = None
+        if request.pushes:
+            from whit.build.ahead import ask_ahead
+
+            ahead = ask_ahead(request)
+        from whit.build.pipeline import build
+
+        return build(request, programs, house, listen, ahead)
+    finally:
+        programs.cancel()
+
+
+def plan_images(
+    request: Request, house: House | None = None, listen: Listener = unheard
+) -> "tuple[Planned, ...]":
+    """What the image of each program would hold."""
+    programs = start_programs(request)
+    try:
+        from whit.build.pipeline import plan_only
+
+        return plan_only(request, programs, house or open_house(), listen)
+    finally:
+        programs.cancel()
