@@ -38,7 +38,8 @@ def build(
     `source` is a directory or pattern, a module path at a version, or a static program, as seen
     from `directory` (the current one). `settings` are those of whit.toml by their dotted keys
     (`{"output.to": ["oci:out"]}`); they go over `WHIT_` variables, and those over `config` (the
-    nearest whit.toml). `push` sends the image where its name says. `listen` is called with each event. Sizes are bytes.
+    nearest whit.toml). `push` sends the image where its name says; `listen` is called with each
+    event. Sizes are bytes.
 
     Raises whit.errors.WhitError: every failure has a code, a message and mostly a hint.
     """

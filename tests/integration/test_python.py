@@ -47,7 +47,7 @@ def test_the_examples_of_the_documentation_run(project: Path, capsys: pytest.Cap
     assert (project / "images/app/index.json").is_file()
     assert said[1].startswith("/app N001 ")
     assert "not there: CA roots" in said[1]
-    assert said[2].startswith("G002 ")
+    assert said[2].startswith("G007 there is no directory")
     assert "Finished" in said[3]
 
 
