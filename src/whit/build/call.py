@@ -28,7 +28,6 @@ def request_of(
     *,
     directory: Path | None = None,
     config: Path | None = None,
-    environment: Mapping[str, str] | None = None,
     insecure: Sequence[str] = (),
     offline: bool = False,
     pushes: bool = False,
@@ -39,8 +38,7 @@ def request_of(
     """
     check_keys(settings)
     place = (directory or Path.cwd()).absolute()
-    known = os.environ if environment is None else environment
-    read, home = read_settings(settings, known, place, config)
+    read, home = read_settings(settings, os.environ, place, config)
     read = msgspec.structs.replace(read, registries=insecurely(read.registries, tuple(insecure)))
     return make_request(source, place, home, read, tuple(names), offline=offline, pushes=pushes)
 
