@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-DOORS = ("go", "gcc", "zig", "rust", "sandbox", "skopeo", "umoci", "buildah", "docker")
+DOORS = (
+    *("go", "gcc", "zig", "rust", "sandbox"),
+    *("skopeo", "umoci", "buildah", "docker", "registry"),
+)
 IN_CI = bool(os.environ.get("CI"))
 
 
@@ -24,6 +27,8 @@ def door_is_open(door: str) -> str:
         return "" if importlib.util.find_spec("ziglang") else "no ziglang package"
     if door == "rust":
         return "" if shutil.which("rustc") else "no rustc"
+    if door == "registry":
+        return "" if shutil.which("docker-registry") else "no docker-registry"
     if door in ("skopeo", "umoci", "buildah", "gcc"):
         return "" if shutil.which(door) else f"no {door}"
     if door == "docker":

@@ -78,6 +78,19 @@ class Registries:
         return self._transports[key]
 
 
+def check_login(
+    registry: str,
+    username: str,
+    password: str,
+    settings: Mapping[str, RegistrySettings],
+    home: str,
+) -> None:
+    """Whether the registry takes these credentials. Errors: NotAuthorized and other R pages."""
+    endpoint = origin_of(registry, {n: _placed(one, home) for n, one in settings.items()})
+    authority = Authority(Credential(username, password, origin="the command line"))
+    Transport(endpoint, authority, Patience()).request("GET", "/v2/", accept=(200,), scopes=())
+
+
 def _placed(settings: RegistrySettings, home: str) -> RegistrySettings:
     """Files are named from the directory of whit.toml."""
     named = {

@@ -20,6 +20,8 @@ VERBS = {
     "plan": ("understand", "Show what an image would hold, and why."),
     "explain": ("understand", "Print the page of a code such as N010."),
     "run": ("use", "Run an image of the local store."),
+    "copy": ("move", "Copy an image between registries, archives and engines."),
+    "login": ("move", "Keep a registry's credentials."),
     "images": ("move", "List, remove, check and prune the local store."),
     "doctor": ("host", "Say what this host can do and how to mend the rest."),
 }

@@ -2,11 +2,16 @@
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from whit.build.house import House, open_house
 from whit.errors import BadRunOption
+
+if TYPE_CHECKING:
+    from whit.model.image import Image
+    from whit.store.blobs import Store
 
 
 @click.command(
@@ -83,7 +88,7 @@ def run_reference(
     from whit.store.blobs import Store
 
     store = Store.open(house.store)
-    image = store.find(reference)
+    image = found_or_pulled(reference, store)
     config = decode(Config, image.config, "the image's config").config
     given = request if isinstance(request, RunRequest) else RunRequest(args=("",))
     entrypoint = given.args if given.args != ("",) else (config.entrypoint or () if config else ())
@@ -102,6 +107,29 @@ def run_reference(
     )
     layers = [partial(store.open_blob, layer.digest, layer.size) for layer in image.layers]
     return run_image(layers, ready, Path(house.cache)).status
+
+
+def found_or_pulled(reference: str, store: "Store") -> "Image":
+    """An image of the store for this host; one of a registry is pulled first."""
+    from whit.build.request import host_platform
+    from whit.errors import UnknownImage
+    from whit.model.names import Reference
+
+    try:
+        return store.find(reference, host_platform())
+    except UnknownImage:
+        is_digits = not reference.strip("0123456789abcdef")
+        if is_digits or not Reference.parse(reference).registry:
+            raise
+    import os
+
+    from whit.build.copy import pull
+    from whit.build.registries import Registries
+    from whit.build.settings import read_settings
+
+    settings, home = read_settings({}, os.environ, Path.cwd())
+    content = pull(reference, host_platform(), Registries(settings.registries, str(home)), store)
+    return store.image(content.root.digest)
 
 
 def _variable(text: str) -> tuple[str, str]:

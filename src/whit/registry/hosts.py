@@ -5,6 +5,7 @@ mirror may answer first when something is pulled.
 """
 
 import ipaddress
+from collections.abc import Mapping
 
 import msgspec
 
@@ -53,20 +54,20 @@ def remote(text: str) -> Reference:
     return Reference(registry, repository, tag, reference.digest)
 
 
-def origin_of(registry: str, settings: dict[str, RegistrySettings]) -> Endpoint:
+def origin_of(registry: str, settings: Mapping[str, RegistrySettings]) -> Endpoint:
     """Where `registry` itself answers."""
     host = _HUB_HOST if registry == DOCKER_HUB else registry
     return Endpoint(registry, host, "", settings.get(registry, RegistrySettings()))
 
 
-def mirrors_of(registry: str, settings: dict[str, RegistrySettings]) -> tuple[Endpoint, ...]:
+def mirrors_of(registry: str, settings: Mapping[str, RegistrySettings]) -> tuple[Endpoint, ...]:
     """Where to look for what is pulled from `registry` before it is asked itself."""
     return tuple(
         _mirror(text, settings) for text in settings.get(registry, RegistrySettings()).mirrors
     )
 
 
-def _mirror(text: str, settings: dict[str, RegistrySettings]) -> Endpoint:
+def _mirror(text: str, settings: Mapping[str, RegistrySettings]) -> Endpoint:
     scheme, _, rest = text.rpartition("://")
     host, _, prefix = rest.strip("/").partition("/")
     if not host or scheme not in ("", "http", "https"):

@@ -151,7 +151,7 @@ class Transport:
                     self._waited += wait
                     is_spent = self._waited > self.patience.budget_seconds
                 if attempt >= tries or is_spent:
-                    raise _gave_up(failure.error, attempt) from failure
+                    raise _gave_up(failure.error, attempt) from None
                 time.sleep(wait)
         raise AssertionError("the last try raises")
 

@@ -1,0 +1,241 @@
+"""Two ends in, the same image at both out: `whit copy`, and every pull.
+
+Blobs pass through the store, each only when the other end wants it: what a registry already has is
+never fetched. Documents keep their bytes, and images their digests.
+"""
+
+import os
+from collections.abc import Callable
+from time import perf_counter
+from typing import BinaryIO
+
+import msgspec
+
+from whit.build.ends import CLUSTERS, End, Where
+from whit.build.events import Finished, Listener
+from whit.build.publish import one_image, push_text, write_file
+from whit.build.registries import OpenAt, Registries, StoreMemory, StoreSink
+from whit.build.tags import tagged
+from whit.errors import BadDestination
+from whit.model.image import Image
+from whit.model.names import Digest, Platform, Reference
+from whit.oci.contents import write_contents
+from whit.oci.documents import Descriptor
+from whit.oci.graph import Content, entries_of
+from whit.registry.hosts import remote
+from whit.registry.pull import describe, fetch_blobs, resolve
+from whit.registry.push import push
+from whit.report.words import count_text, size_text
+from whit.store.blobs import Store
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """An image or index at its source. `bring` puts those of its blobs into the store that are
+    not there; `name` is what it was called, "" when nobody said.
+    """
+
+    content: Content
+    bring: Callable[[tuple[Descriptor, ...]], None]
+    name: str
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """What a copy gave: `reference` finds it at its new place."""
+
+    reference: str
+    digest: Digest
+
+
+def copy(
+    source: End,
+    target: End,
+    platform: Platform | None,
+    registries: Registries,
+    store: Store,
+    directory: str,
+    listen: Listener,
+) -> Copied:
+    """Copy one image, or with `platform` None everything that the name stands for.
+
+    Errors: those of both ends.
+    """
+    begun = perf_counter()
+    origin = open_origin(source, platform, registries, store, directory)
+    name = target.name or origin.name
+    copied, detail = _send(origin, target, name, registries, store, directory, listen)
+    listen(Finished("copy", f"{source} to {target}: {detail}", perf_counter() - begun))
+    return copied
+
+
+def pull(name: str, platform: Platform | None, registries: Registries, store: Store) -> Content:
+    """Bring an image of a registry into the store, under its full name."""
+    origin = open_origin(End(Where.REGISTRY, name=name), platform, registries, store, "")
+    origin.bring(origin.content.blobs)
+    reference = remote(name)
+    store.add_content(origin.content, () if reference.digest else (str(reference),))
+    return origin.content
+
+
+# ---- sources ------------------------------------------------------------------------------------
+
+
+def open_origin(
+    source: End,
+    platform: Platform | None,
+    registries: Registries,
+    store: Store,
+    directory: str,
+) -> Origin:
+    """Find out what lies at `source`, without its blobs."""
+    if source.where is Where.REGISTRY:
+        return _from_registry(source, platform, registries, store)
+    if source.where is Where.STORE:
+        return _from_store(source, platform, store)
+    from whit.build.archives import from_place
+
+    content, open_blob, name = from_place(source, platform, directory)
+
+    def bring(blobs: tuple[Descriptor, ...]) -> None:
+        for blob in blobs:
+            if not store.is_intact(Digest(blob.digest), blob.size):
+                receive(store, blob, open_blob)
+
+    return Origin(content, bring, name)
+
+
+def receive(store: Store, blob: Descriptor, open_blob: Callable[[Digest], BinaryIO]) -> None:
+    """Read a blob into the store, compared as it passes."""
+    with store.incoming(Digest(blob.digest), blob.size) as incoming:
+        incoming.restart()
+        with open_blob(Digest(blob.digest)) as stream:
+            while data := stream.read(1 << 20):
+                incoming.write(memoryview(data))
+
+
+def _from_registry(
+    source: End, platform: Platform | None, registries: Registries, store: Store
+) -> Origin:
+    reference = remote(source.name)
+    repository, document = resolve(reference, registries.sources(reference))
+    content, _ = describe(document, repository, platform)
+    memory, sink = StoreMemory(store), StoreSink(store)
+    for blob in content.blobs:
+        memory.remember(reference.registry, blob.digest, repository.path)
+
+    def bring(blobs: tuple[Descriptor, ...]) -> None:
+        fetch_blobs(tuple(blob for blob in blobs if not sink.has(blob)), repository, sink)
+
+    tag = str(msgspec.structs.replace(reference, digest="")) if reference.tag else ""
+    return Origin(content, bring, tag)
+
+
+def _from_store(source: End, platform: Platform | None, store: Store) -> Origin:
+    digest = store.digest_of(source.name)
+    if platform is not None and store.content(digest).root.is_index:
+        digest = store.find(source.name, platform).manifest_digest
+    is_name = "sha256:" not in source.name and not _is_hex(source.name)
+    name = tagged(source.name) if is_name else ""
+    return Origin(store.content(digest), lambda _: None, name)
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) >= 4 and not text.strip("0123456789abcdef")
+
+
+# ---- targets ------------------------------------------------------------------------------------
+
+
+def _send(
+    origin: Origin,
+    target: End,
+    name: str,
+    registries: Registries,
+    store: Store,
+    directory: str,
+    listen: Listener,
+) -> tuple[Copied, str]:
+    content = origin.content
+    if target.where is Where.REGISTRY:
+        return _to_registry(origin, target, registries, store)
+    if not name and target.where in (Where.STORE, Where.PODMAN, Where.CONTAINERD):
+        raise BadDestination(f"{target}: the image has no name", hint="write one after the colon")
+    origin.bring(content.blobs)
+    digest = content.root.digest
+    reference = f"{name}@{digest}" if name else digest
+    detail = f"{count_text(len(content.blobs), 'blob')}, {size_text(content.size)}"
+    if target.where is Where.STORE:
+        full = tagged(name)
+        store.add_content(content, (full,))
+        return Copied(f"{full}@{digest}", digest), detail
+    place = os.path.join(directory, target.place)
+    names = (tagged(name),) if name else ()
+    if target.where is Where.OCI:
+        write_contents(place, content, names, store.open_blob)
+    elif target.where is Where.OCI_ARCHIVE:
+        from whit.oci.archive import write_contents_archive
+
+        write_file(place, lambda out: write_contents_archive(out, content, names, store.open_blob))
+    else:
+        image = one_image(images_of(content, store), str(target), listen)
+        reference = _load(target, image, content, names, store, place)
+    return Copied(reference, digest), detail
+
+
+def _to_registry(
+    origin: Origin, target: End, registries: Registries, store: Store
+) -> tuple[Copied, str]:
+    reference = Reference.parse(target.name)
+    if reference.digest:
+        raise BadDestination(
+            f"{target}: an image is pushed to a tag, its digest follows from its bytes",
+            hint=f"write {msgspec.structs.replace(reference, digest='', tag='TAG')}",
+        )
+    reference = Reference.parse(tagged(target.name))
+    repository = registries.target(reference)
+    opened = OpenAt(store)
+
+    def open_at(blob: Descriptor, offset: int) -> BinaryIO:
+        origin.bring((blob,))
+        return opened(blob, offset)
+
+    pushed = push(origin.content, (reference.tag,), repository, open_at, StoreMemory(store))
+    digest = origin.content.root.digest
+    return Copied(f"{reference}@{digest}", digest), push_text(pushed)
+
+
+def images_of(content: Content, store: Store) -> tuple[Image, ...]:
+    """The images of `content`, which lies in the store; attestations are none."""
+    root = content.root
+    for document in content.documents:
+        store.put(document.data)
+    if not root.is_index:
+        return (store.image(root.digest),)
+    listed = {entry.digest for entry in entries_of(root)}
+    return tuple(store.image(one.digest) for one in content.manifests if one.digest in listed)
+
+
+def _load(
+    target: End, image: Image, content: Content, names: tuple[str, ...], store: Store, place: str
+) -> str:
+    """Into something that takes a docker archive: a file, an engine or a cluster."""
+    from whit.oci.archive import write_contents_archive, write_docker_archive
+    from whit.registry.daemon import load_archive, load_into_daemon
+
+    def write(out: BinaryIO) -> None:
+        write_docker_archive(out, image, names, store.open_blob)
+
+    def write_whole(out: BinaryIO) -> None:
+        write_contents_archive(out, content, names, store.open_blob)
+
+    shown = names[0] if names else image.config_digest
+    if target.where is Where.DOCKER_ARCHIVE:
+        write_file(place, write)
+        return f"{shown}@{image.manifest_digest}" if names else image.manifest_digest
+    if target.where is Where.DOCKER_DAEMON:
+        load_into_daemon(write)
+    elif target.where is Where.CONTAINERD:
+        # containerd keeps indexes and digests as they are.
+        load_archive(target.where.value, target.place, write_whole)
+    elif target.where in (*CLUSTERS, Where.PODMAN):
+        load_archive(target.where.value, target.place, write)
+    return shown

@@ -1,0 +1,177 @@
+"""`whit copy`, `whit build --push` and `whit run` against a real registry."""
+
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from layer_samples import small_tree
+from registry_case import Registry, registry
+from whit.model.image import Compression, Image
+from whit.model.names import Platform
+from whit.model.plan import RunConfig
+from whit.oci.assemble import assemble
+from whit.oci.graph import index_of, joined
+from whit.store.blobs import Store
+
+pytestmark = pytest.mark.registry
+HELLO = Path(__file__).parents[2] / "examples" / "hello"
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Registry]:
+    with registry(tmp_path / "registry") as running:
+        yield running
+
+
+def whit(*words: str, cwd: Path | None = None, status: int = 0) -> tuple[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "whit.cli.main", *words],
+        capture_output=True, text=True, check=False, timeout=120, cwd=cwd,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    return done.stdout.strip(), done.stderr
+
+
+def images(store: Store) -> tuple[Image, ...]:
+    """The same program for two platforms, in the store as one index `multi:1`."""
+    made = []
+    for name in ("amd64", "arm64"):
+        layers = (
+            store.write_layer(small_tree(b"shared\n"), Compression()),
+            store.write_layer(small_tree(name.encode()), Compression()),
+        )
+        made.append(assemble(layers, RunConfig(Platform("linux", name), entrypoint=("/app",))))
+    for image in made:
+        store.put(image.config)
+    store.add_content(joined(index_of(tuple(made), {}), tuple(made)), ("multi:1",))
+    return tuple(made)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    from whit.build.house import open_house
+
+    opened = Store.open(open_house().store)
+    yield opened
+    opened.close()
+
+
+def test_an_index_goes_round_and_keeps_its_digest(there: Registry, store: Store, tmp_path: Path):
+    images(store)
+    digest = store.digest_of("multi:1")
+    remote = f"{there.host}/a/multi:1"
+    ends = ("multi:1", remote, f"oci:{tmp_path}/layout", f"oci-archive:{tmp_path}/a.tar:m:1",
+            f"{there.host}/b/multi:2", "back:1")  # fmt: skip
+    for source, target in itertools.pairwise(ends):
+        out, _ = whit("copy", source, target)
+        assert out.endswith(digest), (source, target)
+    assert store.digest_of("back:1") == digest
+    assert not store.check()
+
+
+def test_requests_are_as_few_as_can_be(there: Registry, store: Store):
+    images(store)
+    place = f"{there.host}/team/multi"
+    there.requests()
+    whit("copy", "multi:1", f"{place}:1")
+    first = there.requests()
+    # 3 layers (one is shared) and 2 configs: POST and PUT each; 2 manifests and the index: PUT;
+    # HEAD of the tag and of the first child.
+    assert len(first) == 2 * 5 + 3 + 2
+    whit("copy", "multi:1", f"{place}:1")
+    assert [method for method, _, _ in there.requests()] == ["HEAD"]
+    whit("copy", "multi:1", f"{there.host}/team/other:1")
+    mounted = there.requests()
+    assert [m for m, _, _ in mounted].count("POST") == 5
+    assert all(status == 201 for method, _, status in mounted if method == "POST")
+    assert len(mounted) == 5 + 3 + 2
+    # Another tag of what is there: one look, one write.
+    whit("copy", "multi:1", f"{place}:2")
+    assert len(there.requests()) <= 5
+
+
+def test_what_the_target_has_is_not_fetched(there: Registry, store: Store, tmp_path: Path):
+    images(store)
+    whit("copy", "multi:1", f"{there.host}/a:1")
+    there.requests()
+    whit("copy", f"{there.host}/a:1", f"{there.host}/b:1")
+    assert not [path for method, path, _ in there.requests() if "/blobs/sha256" in path]
+
+
+def test_one_platform_of_an_index(there: Registry, store: Store, tmp_path: Path):
+    _, arm = images(store)
+    whit("copy", "multi:1", f"{there.host}/a:1")
+    out, _ = whit("copy", f"{there.host}/a:1", f"oci:{tmp_path}/arm", "--platform", "linux/arm64")
+    assert out.endswith(arm.manifest_digest)
+    _, said = whit("copy", "multi:1", "oci:x", "--platform", "linux/s390x", status=1)
+    assert "it exists for linux/amd64, linux/arm64" in said
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [("HOST/nothing:1", "R013"), ("127.0.0.1:1/app:1", "R010"), ("nothing:1", "T005")],
+)
+def test_what_is_not_there_is_said(there: Registry, source: str, code: str, tmp_path: Path):
+    status = 3 if code == "R010" else 1
+    named = source.replace("HOST", there.host)
+    _, said = whit("copy", named, f"oci:{tmp_path}/out", status=status)
+    assert f"error[{code}]" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_docker_archive_comes_back_with_its_config(store: Store, tmp_path: Path):
+    amd, _ = images(store)
+    whit("copy", "multi:1", f"docker-archive:{tmp_path}/a.tar:app:1", "--platform", "linux/amd64")
+    whit("copy", f"docker-archive:{tmp_path}/a.tar", "again:1")
+    again = store.find("again:1")
+    assert again.config == amd.config
+    assert [layer.diff_id for layer in again.layers] == [layer.diff_id for layer in amd.layers]
+
+
+@pytest.mark.skopeo
+def test_skopeo_reads_what_was_pushed(there: Registry, store: Store):
+    images(store)
+    whit("copy", "multi:1", f"{there.host}/a:1")
+    raw = subprocess.run(
+        ["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{there.host}/a:1"],
+        capture_output=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+    platforms = [m["platform"]["architecture"] for m in json.loads(raw)["manifests"]]
+    assert platforms == ["amd64", "arm64"]
+
+
+@pytest.mark.go
+@pytest.mark.sandbox
+def test_build_pushes_and_run_pulls(
+    there: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    name = f"{there.host}/team/hello"
+    out, said = whit(
+        *("build", ".", "-t", f"{name}:1", "-t", name + ":{{.Name}}", "--push"),
+        *("--platform", "linux/amd64,linux/arm64"),
+        cwd=HELLO,
+    )
+    assert out.startswith(f"{name}:")
+    assert "4 blobs sent" in said
+    there.requests()
+    _, said = whit(
+        *("build", ".", "-t", f"{name}:1", "--push", "--platform", "linux/amd64,linux/arm64"),
+        cwd=HELLO,
+    )
+    assert "there already, 1 request" in said
+    assert [method for method, _, _ in there.requests()] == ["HEAD"]
+    monkeypatch.setenv("WHIT_STORE", str(tmp_path / "empty"))
+    out, _ = whit("run", f"{name}:hello")
+    assert "hello" in out
+
+
+def test_a_push_needs_a_registry_in_the_name():
+    _, said = whit("build", str(HELLO), "-t", "app:1", "--push", status=1)
+    assert "names no registry" in said
+    _, said = whit("build", str(HELLO), "--push", status=1)
+    assert "no name" in said
