@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from whit.bases.users import Owner, directory_of, home_of, owner_of, users_of
 from whit.model.plan import Provided, What
-from whit.model.tree import Bytes, Dir, File
+from whit.model.tree import Bytes, Dir, File, Link
 
 # What Go does without the file (net/conf.go), said for programs that ask libc.
 NSSWITCH = b"passwd: files\ngroup: files\nhosts: files dns\n"
@@ -28,6 +28,8 @@ class Embedded:
             "users": lambda _: users_of(self._owner),
             "home": lambda _: home_of(self._owner),
             "directory": lambda what: (directory_of(what.names[0], self._owner),),
+            "link": lambda what: (Provided(what.names[0], Link(what.names[1]), ""),),
+            "loader-cache": _loader_cache,
             "tmp": lambda _: (Provided("/tmp", Dir(mode=0o1777), ""),),
             "nsswitch": lambda _: (Provided("/etc/nsswitch.conf", File(Bytes(NSSWITCH)), ""),),
         }
@@ -51,3 +53,12 @@ class Embedded:
         from whit.bases.zones import zones_asked_by_program  # noqa: PLC0415
 
         return zones_asked_by_program(what.names)
+
+
+def _loader_cache(what: What) -> tuple[Provided, ...]:
+    from whit.binary.librarycache import CACHE_PATH, write_cache  # noqa: PLC0415
+
+    architecture, *pairs = what.names
+    libraries = dict(pair.partition("=")[::2] for pair in pairs)
+    data = write_cache(libraries, architecture)
+    return (Provided(CACHE_PATH, File(Bytes(data)), "made for this image"),)

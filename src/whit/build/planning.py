@@ -5,7 +5,6 @@ the second build of an unchanged program reads no machine code.
 """
 
 import os
-import re
 from time import perf_counter
 
 import msgspec
@@ -15,7 +14,8 @@ from whit.binary.calls import open_code
 from whit.binary.facts import Facts, read_facts
 from whit.build.events import Finished, Listener, Warned
 from whit.build.house import House
-from whit.build.programs import Opened
+from whit.build.loading import Roots, loading_needs, program_path
+from whit.build.programs import Opened, sysroot_of
 from whit.build.request import Request
 from whit.errors import BadSetting, WrongPlatform
 from whit.model.names import Digest
@@ -29,6 +29,8 @@ from whit.needs.planner import PlanRequest, Program, Provider, make_plan
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
 from whit.store.steps import key_of
+
+__all__ = ["Planned", "declared_of", "planned", "program_path"]
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -64,12 +66,14 @@ def planned(
     _refuse_other_platform(opened.binary, facts, request)
     binary = msgspec.structs.replace(opened.binary, platform=facts.platform)
     declared = declared_of(request)
-    known, was_cached = _known(opened, facts, declared, store)
+    roots = Roots(sysroot_of(request))
+    loading = loading_needs(binary, facts, request, declared, roots)
+    known, was_cached = _known(opened, facts, declared, loading, store)
     needs = with_chains(known.needs, open_code(opened.data, facts)) if chains else known.needs
     listen(Finished("read", _facts_text(facts), perf_counter() - begun, was_cached))
     begun = perf_counter()
     plan = make_plan(
-        _plan_request(binary, facts, known.ports, request), needs, _providers(request, house)
+        _plan_request(binary, facts, known.ports, request), needs, _providers(request, house, roots)
     )
     tree = plan.tree()
     detail = f"{count_text(tree.file_count, 'file')}, {size_text(tree.file_bytes)}"
@@ -105,9 +109,11 @@ def declared_of(request: Request) -> Declared:
     )
 
 
-def _known(opened: Opened, facts: Facts, declared: Declared, store: Store) -> tuple[Known, bool]:
+def _known(
+    opened: Opened, facts: Facts, declared: Declared, loading: tuple[Need, ...], store: Store
+) -> tuple[Known, bool]:
     """Needs and ports, and whether they were remembered."""
-    asked = msgspec.json.encode(declared)
+    asked = msgspec.json.encode((declared, loading))
     key = key_of("needs", __version__, opened.binary.digest, asked)
     value = store.steps.get(key)
     if value is not None:
@@ -116,15 +122,15 @@ def _known(opened: Opened, facts: Facts, declared: Declared, store: Store) -> tu
         except msgspec.DecodeError:
             pass
     code = open_code(opened.data, facts)
-    known = Known(needs_of(facts, code, declared), ports_of(facts, code))
+    known = Known(needs_of(facts, code, declared, loading), ports_of(facts, code))
     store.steps.put(key, msgspec.json.encode(known))
     return known, False
 
 
-def _providers(request: Request, house: House) -> tuple[Provider, ...]:
+def _providers(request: Request, house: House, roots: Roots) -> tuple[Provider, ...]:
     from whit.bases.embedded import Embedded
 
-    return (Embedded(house.now, request.settings.image.user),)
+    return (Embedded(house.now, request.settings.image.user), *roots.providers())
 
 
 def _plan_request(
@@ -189,13 +195,6 @@ def _content(path: str) -> Content:
             f"{path} cannot be read: {error.strerror}",
             hint="paths under [files] start at the directory of whit.toml",
         ) from error
-
-
-def program_path(binary: Binary) -> str:
-    """Where the program lies in its image: what a shell would have to quote becomes a dash."""
-    if binary.place:
-        return binary.place
-    return "/" + (re.sub(r"[^A-Za-z0-9._+-]", "-", binary.name).strip(".-") or "app")
 
 
 def _about(binary: Binary, facts: Facts) -> str:

@@ -37,8 +37,9 @@ class Standing(StrEnum):
 class Evidence(msgspec.Struct, frozen=True):
     """One sentence that anyone can check.
 
-    `kind` is function, caller, constant, library, build-info, flag, file or assumption; `where` is
-    the thing itself (a function name, a quoted constant, a flag); `chain` is the way from main.
+    `kind` is function, caller, constant, library, symbol, build-info, flag, file or assumption;
+    `where` is the thing itself (a function name, a quoted constant, a flag); `chain` is the way
+    from main.
     """
 
     kind: str
@@ -61,11 +62,18 @@ class What(msgspec.Struct, frozen=True, order=True):
     file            one path
     directory       one path
     program         one executable's name or path
-    library         one soname
+    library         one path of a root, with the links that lead there; a bare name is in no root
+    beside          a path in the image, and the path of a file that lies by the program
+    licence         a path of a root, for the copyright file of the package that owns it
+    link            a path in the image and its target
+    loader-cache    an architecture, then NAME=PATH for every library that ld.so.cache must name
+
+    `why` is the reason for just this one, where the need has several; else the need's own.
     """
 
     kind: str
     names: tuple[str, ...] = ()
+    why: str = ""
 
 
 class Need(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ import msgspec
 from whit.errors import UnknownNeed
 from whit.model.plan import What
 from whit.model.tree import normal_path
-from whit.needs.rules import LIBRARIES, RULES, rule_named
+from whit.needs.rules import LIBRARIES, LOADING, RULES, rule_named
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -53,9 +53,11 @@ def code_of(word: str) -> str:
     rule = rule_named(word)
     if rule is not None:
         return rule.code
-    if word.upper() == LIBRARIES[0] or word.lower() == LIBRARIES[1]:
-        return LIBRARIES[0]
+    for code, name, _ in LOADING:
+        if word.upper() == code or word.lower() == name:
+            return code
     known = [name for r in RULES for name in (r.code, r.name)]
+    known += [name for code, name, _ in LOADING for name in (code, name)]
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     raise UnknownNeed(
         f"there is no need called {word!r}",
@@ -67,6 +69,8 @@ def providable_code_of(word: str) -> str:
     """The code that a word means, if a file could meet it. Errors: UnknownNeed."""
     code = code_of(word)
     rule = rule_named(code)
+    if any(code == row[0] for row in LOADING[1:]):
+        return code
     if rule is None or not rule.what:
         title = rule.title if rule else LIBRARIES[2]
         raise UnknownNeed(

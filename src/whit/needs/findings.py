@@ -7,7 +7,7 @@ read, a program without function names.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,7 @@ from whit.binary.facts import Facts
 from whit.model.plan import Evidence, Need, Standing, What
 from whit.needs.declared import Declared
 from whit.needs.foreign import names_are_readable, need_of, unnamed_need, with_c_code
+from whit.needs.merging import merged
 from whit.needs.rules import (
     BUILTIN_PROTOCOLS,
     BUILTIN_SERVICES,
@@ -34,13 +35,20 @@ RUNTIME_PATHS = (
 )
 
 
-def needs_of(facts: Facts, code: Code, declared: Declared) -> tuple[Need, ...]:
-    """A need for every rule, whatever its standing, in the order of the codes."""
+def needs_of(
+    facts: Facts, code: Code, declared: Declared, loading: Sequence[Need] = ()
+) -> tuple[Need, ...]:
+    """A need for every rule, whatever its standing, in the order of the codes.
+
+    `loading` are those of a dynamic program's closure (`needs.loading`).
+    """
     if names_are_readable(facts):
         needs = [with_c_code(_named(rule, facts, code), rule, facts) for rule in RULES]
     else:
         needs = [unnamed_need(rule, facts) for rule in RULES]
-    needs.append(_libraries(facts))
+    if not loading:
+        needs.append(_libraries(facts))
+    needs = merged(needs, loading)
     needs.append(_declared(declared))
     added, dropped = declared.added(), declared.dropped()
     needs = [_override(need, added, dropped, declared) for need in needs]

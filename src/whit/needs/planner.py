@@ -143,7 +143,13 @@ _PLACES = {
     "N050": ("/tmp",),
     "N051": ("/home",),
     "N060": ("/bin", "/usr/bin", "/sbin", "/usr/sbin", "/usr/local/bin"),
-    "N070": ("/lib", "/lib64", "/usr/lib"),
+    "N070": ("/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache"),
+    "N071": ("/lib", "/usr/lib"),
+    "N072": ("/lib", "/usr/lib"),
+    "N073": ("/usr/lib",),
+    "N074": ("/usr/lib/locale",),
+    "N075": ("/usr/lib/ssl", "/etc/ssl/openssl.cnf"),
+    "N079": ("/usr/share/doc",),
     "N080": ("/dev/log",),
     "N090": ("/etc/resolv.conf", "/etc/hosts"),
 }
@@ -168,17 +174,23 @@ def _provide(
         found = provider.provide(what)
         if found is None:
             continue
+        why = what.why or reason_of(need)
         for one in found:
-            reason = f"{reason_of(need)}; {one.source}" if one.source else reason_of(need)
+            reason = f"{why}; {one.source}" if one.source else why
             _add(entries, Entry(one.path, one.node, need.code, provider.name, reason))
         return
-    unmet.append(f"{need.code}  {what.kind} {given}".rstrip() + f"  ({reason_of(need)})")
+    unmet.append(
+        f"{need.code}  {what.kind} {given}".rstrip() + f"  ({what.why or reason_of(need)})"
+    )
 
 
 def _unmet_hint(needs: Sequence[Need]) -> str:
     hint = "leave a need out with --without CODE"
     if any(need.code == LIBRARIES[0] and need.what for need in needs):
-        return f"build it static (CGO_ENABLED=0), or {hint}"
+        return (
+            "--sysroot DIR takes libraries from another root; a Go program without C code needs "
+            f"none (CGO_ENABLED=0); or {hint}"
+        )
     return f"give the files under [files] in whit.toml, or {hint}"
 
 

@@ -287,8 +287,16 @@ RULES = (
         assumption="no file of the image is opened by a name that the program holds",
     ),
 )
-# Codes without a row of their own: libraries come from the ELF header, the last from the user.
+# Codes without a row of their own: what is loaded comes from the ELF headers, by rules that stand
+# in `needs.loading`; the last comes from the user.
 LIBRARIES = ("N070", "libraries", "loader and shared libraries")
+DLOPENED = ("N071", "dlopened", "libraries opened by name")
+NAME_SERVICES = ("N072", "name-services", "name service modules")
+GCONV = ("N073", "gconv", "character set converters")
+LOCALES = ("N074", "locales", "locales")
+OPENSSL = ("N075", "openssl", "OpenSSL configuration")
+LICENCES = ("N079", "licences", "licences of packages")
+LOADING = (LIBRARIES, DLOPENED, NAME_SERVICES, GCONV, LOCALES, OPENSSL, LICENCES)
 DECLARED = ("N110", "declared", "files and directories that you declared")
 
 

@@ -51,21 +51,15 @@ _PROGRAM_DIRECTORIES = (
     "/sbin",
     "/bin",
 )
-# ld.so's own directories, Debian's multiarch ones before them as /etc/ld.so.conf has it; musl's.
 ALL_ZONES = 400  # IANA has about 600 names, 350 without the old ones
-_TRIPLETS = {
-    "amd64": "x86_64-linux-gnu",
-    "arm64": "aarch64-linux-gnu",
-    "386": "i386-linux-gnu",
-    "arm": "arm-linux-gnueabihf",
-    "riscv64": "riscv64-linux-gnu",
-    "s390x": "s390x-linux-gnu",
-    "ppc64le": "powerpc64le-linux-gnu",
-}
+# The loader's rules say where libraries are looked for (prove.libraries), a licence is no part of
+# running, and the cache has its own fixed place.
+_CHECKED_ELSEWHERE = ("licence", "loader-cache")
+_FIRST_PATH = ("library", "beside", "link")
 
 
 def unprovided(
-    what: What, walker: Walker, account: Account, env: Mapping[str, str], architecture: str
+    what: What, walker: Walker, account: Account, env: Mapping[str, str]
 ) -> tuple[str, ...]:
     """What is missing of it, in words; nothing when the tree has all of it."""
     plain = _PLAIN_FILES.get(what.kind)
@@ -83,24 +77,12 @@ def unprovided(
         return _writable(place, walker, account)
     if what.kind == "program":
         return tuple(name for name in what.names if not _program(name, walker, env))
-    if what.kind == "library":
-        return tuple(n for n in what.names if not library_path(n, walker, env, architecture))
+    if what.kind in _CHECKED_ELSEWHERE:
+        return ()
+    if what.kind in _FIRST_PATH:
+        return () if walker.file(what.names[0]) else (what.names[0],)
     look = walker.file if what.kind == "file" else walker.directory
     return tuple(name for name in what.names if not look(name))
-
-
-def library_path(name: str, walker: Walker, env: Mapping[str, str], architecture: str) -> str:
-    """Where the loader finds `name` in this tree, or ""."""
-    if "/" in name:
-        return name if walker.file(name) else ""
-    triplet = _TRIPLETS.get(architecture, "")
-    own = [path for path in env.get("LD_LIBRARY_PATH", "").split(":") if path]
-    multiarch = (f"/lib/{triplet}", f"/usr/lib/{triplet}") if triplet else ()
-    usual = ("/lib64", "/usr/lib64", "/lib", "/usr/local/lib", "/usr/lib")
-    for directory in (*own, *multiarch, *usual):
-        if walker.file(f"{directory}/{name}"):
-            return f"{directory}/{name}"
-    return ""
 
 
 def _roots(walker: Walker, env: Mapping[str, str]) -> tuple[str, ...]:

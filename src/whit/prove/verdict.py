@@ -8,13 +8,14 @@ from typing import Protocol
 
 import msgspec
 
+from whit.binary.elf import Elf
 from whit.errors import BrokenImage, UnknownUser
 from whit.model.names import Platform
 from whit.model.plan import Plan, RunConfig
 from whit.model.tree import Content, Dir, File
 from whit.model.verdict import Check, Observation, Status, Verdict
 from whit.prove.paths import Reached, Walker, may_execute, walker_of
-from whit.prove.provision import library_path, unprovided
+from whit.prove.provision import unprovided
 from whit.sandbox.accounts import account_of
 from whit.sandbox.spec import Account
 
@@ -31,6 +32,8 @@ class ProgramFacts(Protocol):
     def interpreter(self) -> str: ...
     @property
     def libraries(self) -> tuple[str, ...]: ...
+    @property
+    def elf(self) -> Elf: ...
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -58,7 +61,7 @@ def judge(
     missing, needs = _needs(plan, walker, account)
     checks = [
         *entry.checks(),
-        *_loading(facts, plan.config, walker),
+        *_loading(facts, plan, read),
         user,
         _working_dir(plan.config, walker, account),
         _environment(plan.config),
@@ -151,27 +154,20 @@ def _user(
     return account, Check("user", True, detail)
 
 
-def _loading(facts: ProgramFacts | None, config: RunConfig, walker: Walker) -> list[Check]:
+def _loading(
+    facts: ProgramFacts | None, plan: Plan, read: Callable[[Content], bytes]
+) -> list[Check]:
     if facts is None:
         return []
-    own, said = facts.platform, config.platform
+    own, said = facts.platform, plan.config.platform
     same = (own.os, own.architecture) == (said.os, said.architecture)
     detail = f"the program is for {own}" + ("" if same else f", the image says {said}")
     checks = [Check("platform", same, detail, "" if same else f"build it for {said}")]
     if not facts.interpreter and not facts.libraries:
         return [*checks, Check("loading", True, "static: no loader, no libraries")]
-    env = dict(config.env)
-    if facts.interpreter:
-        found = walker.file(facts.interpreter)
-        passed = found is not None and bool(found.mode & 0o111)
-        detail = f"{facts.interpreter} is " + ("in the image" if passed else "missing")
-        hint = "" if passed else "build with CGO_ENABLED=0, or take the libraries along"
-        checks.append(Check("loader", passed, detail, hint))
-    for name in facts.libraries:
-        place = library_path(name, walker, env, own.architecture)
-        hint = "" if place else f"--need library:{name}"
-        checks.append(Check("library", bool(place), place or f"{name} is missing", hint))
-    return checks
+    from whit.prove.libraries import loading_checks  # noqa: PLC0415
+
+    return [*checks, *loading_checks(facts.elf, plan, read)]
 
 
 def _working_dir(config: RunConfig, walker: Walker, account: Account) -> Check:
@@ -199,7 +195,7 @@ def _environment(config: RunConfig) -> Check:
 
 
 def _needs(plan: Plan, walker: Walker, account: Account) -> tuple[tuple[str, ...], list[Check]]:
-    env, architecture = dict(plan.config.env), plan.config.platform.architecture
+    env = dict(plan.config.env)
     missing: list[str] = []
     checks = []
     for need in plan.needs:
@@ -207,7 +203,7 @@ def _needs(plan: Plan, walker: Walker, account: Account) -> tuple[tuple[str, ...
             continue
         lacking: list[str] = []
         for what in need.what:
-            lacking += unprovided(what, walker, account, env, architecture)
+            lacking += unprovided(what, walker, account, env)
         missing += lacking
         detail = "missing: " + ", ".join(lacking) if lacking else "satisfied"
         hint = f"`whit explain {need.code}`; --without {need.code} if it is not needed"

@@ -1,0 +1,91 @@
+"""dpkg's database of a root in, the package that owns a path out. A door.
+
+    var/lib/dpkg/status              a stanza per package, empty lines between
+    var/lib/dpkg/info/NAME.list      the paths of a package, one a line (NAME:ARCH.list where
+                                     several architectures may be installed at once)
+
+Only what is asked for is read: all lists of a machine are tens of megabytes.
+"""
+
+import os
+import re
+
+import msgspec
+
+MAX_STATUS_BYTES = 64 << 20
+MAX_LIST_BYTES = 16 << 20
+# Debian moved these under /usr; packages' lists may name either.
+MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/libo32/")
+
+
+class Package(msgspec.Struct, frozen=True):
+    name: str
+    version: str
+    architecture: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class Packages:
+    """`directory` is var/lib/dpkg of a root; one that is not there owns nothing."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._owners: dict[str, Package | None] = {}
+        self._lists: list[str] | None = None
+        self._status: bytes | None = None
+
+    def owner_of(self, path: str) -> Package | None:
+        """The package whose list names `path`, a path without links."""
+        if path not in self._owners:
+            self._owners[path] = self._find(path)
+        return self._owners[path]
+
+    def _find(self, path: str) -> Package | None:
+        wanted = [b"\n" + name.encode() + b"\n" for name in _names_of(path)]
+        for name in self._ordered(path):
+            try:
+                with open(f"{self._directory}/info/{name}", "rb") as file:
+                    text = b"\n" + file.read(MAX_LIST_BYTES) + b"\n"
+            except OSError:
+                continue
+            if any(line in text for line in wanted):
+                package, _, architecture = name.removesuffix(".list").partition(":")
+                return self._described(package, architecture)
+        return None
+
+    def _ordered(self, path: str) -> list[str]:
+        """All lists; those of packages that are called like the file come first."""
+        if self._lists is None:
+            try:
+                names = os.listdir(f"{self._directory}/info")
+            except OSError:
+                names = []
+            self._lists = sorted(name for name in names if name.endswith(".list"))
+        stem = re.split(r"[.\d]", path.rpartition("/")[2].lower(), maxsplit=1)[0].rstrip("-")
+        alike = stem[:6] or "lib"
+        return sorted(self._lists, key=lambda name: (not name.startswith(alike), name))
+
+    def _described(self, name: str, architecture: str) -> Package | None:
+        if self._status is None:
+            try:
+                with open(f"{self._directory}/status", "rb") as file:
+                    self._status = b"\n" + file.read(MAX_STATUS_BYTES)
+            except OSError:
+                self._status = b"\n"
+        for match in re.finditer(rb"\nPackage: " + re.escape(name.encode()) + rb"\n", self._status):
+            end = self._status.find(b"\n\n", match.start() + 1)
+            stanza = self._status[match.start() : end if end >= 0 else None]
+            version = re.search(rb"\nVersion: ([^\n]{1,256})", stanza)
+            built = re.search(rb"\nArchitecture: ([^\n]{1,32})", stanza)
+            own = built[1].decode("utf-8", "replace") if built else ""
+            if version and architecture in ("", own):
+                return Package(name, version[1].decode("utf-8", "replace"), own)
+        return None
+
+
+def _names_of(path: str) -> tuple[str, ...]:
+    """The names that a path without links may have in a list."""
+    bare = path.removeprefix("/usr")
+    return (path, bare) if path.startswith("/usr/") and bare.startswith(MERGED) else (path,)

@@ -1,0 +1,153 @@
+"""A directory of this host as a root: its files for the loader's rules, and for the plan. A door.
+
+The root is "/" (this host) or a sysroot. Links are followed inside of it only, and only regular
+files are opened.
+"""
+
+import hashlib
+import mmap
+import os
+import stat
+from collections.abc import Callable
+
+from whit.bases.packages import Packages
+from whit.model.files import Found, follow
+from whit.model.names import Digest
+from whit.model.plan import Provided, What
+from whit.model.tree import File, Link, Stored
+
+MAX_FILE_BYTES = 4 << 30
+MAX_NAMES = 100_000
+EMPTY = memoryview(b"")
+
+
+class Root:
+    """`directory` is absolute. What it says is remembered for the life of the object."""
+
+    def __init__(self, directory: str = "/") -> None:
+        self.name = "host" if directory == "/" else "sysroot"
+        self._directory = "" if directory == "/" else directory.rstrip("/")
+        self._targets: dict[str, str | None] = {}
+        self._found: dict[str, Found | None] = {}
+        self._data: dict[str, memoryview] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._files: dict[str, File] = {}
+        self._packages: Packages | None = None
+
+    def host_path(self, path: str) -> str:
+        return self._directory + path
+
+    # ---- the port of the loader's rules ----------------------------------------------------
+
+    def find(self, path: str) -> Found | None:
+        """The regular file that `path` reaches, or None."""
+        if path not in self._found:
+            found = follow(path, self._target)
+            self._found[path] = found if found and self._is_file(found.path) else None
+        return self._found[path]
+
+    def read(self, found: Found) -> memoryview:
+        """Its bytes, mapped; nothing when it cannot be read."""
+        if found.path not in self._data:
+            self._data[found.path] = self._map(found.path)
+        return self._data[found.path]
+
+    def names(self, directory: str) -> tuple[str, ...]:
+        """What a directory holds, sorted."""
+        if directory not in self._names:
+            found = follow(directory, self._target)
+            try:
+                entries = os.listdir(self.host_path(found.path)) if found else []
+            except OSError:
+                entries = []
+            self._names[directory] = tuple(sorted(entries)[:MAX_NAMES])
+        return self._names[directory]
+
+    # ---- the provider ----------------------------------------------------------------------
+
+    def provide(self, what: What) -> tuple[Provided, ...] | None:
+        """`library`, `file`, `beside` and `licence` by path; None for what this root has not."""
+        if what.kind == "beside" and self.name == "host":
+            found = self.find(what.names[1])
+            return (
+                (Provided(what.names[0], self.file(found), "beside the program"),)
+                if found
+                else None
+            )
+        makers: dict[str, Callable[[str], tuple[Provided, ...] | None]] = {
+            "library": self._file_and_links,
+            "file": self._file_and_links,
+            "licence": self._licence,
+        }
+        maker = makers.get(what.kind)
+        return maker(what.names[0]) if maker and what.names else None
+
+    def file(self, found: Found) -> File:
+        """The file as a node; its mode says only whether it can be executed."""
+        if found.path not in self._files:
+            data = self.read(found)
+            path = self.host_path(found.path)
+            digest = Digest(f"sha256:{hashlib.sha256(data).hexdigest()}")
+            is_program = os.stat(path).st_mode & 0o111
+            node = File(Stored(path, len(data), digest), 0o755 if is_program else 0o644)
+            self._files[found.path] = node
+        return self._files[found.path]
+
+    def _file_and_links(self, path: str) -> tuple[Provided, ...] | None:
+        found = self.find(path) if path.startswith("/") else None
+        if found is None:
+            return None
+        owner = self.packages.owner_of(found.path)
+        source = str(owner) if owner else f"from {self.name}"
+        links = [Provided(at, Link(target), source) for at, target in found.links]
+        return (*links, Provided(found.path, self.file(found), source))
+
+    def _licence(self, path: str) -> tuple[Provided, ...] | None:
+        """The copyright file of the package that owns `path`; nothing where no package does."""
+        found = self.find(path)
+        owner = self.packages.owner_of(found.path) if found else None
+        if owner is None:
+            return () if found else None
+        place = f"/usr/share/doc/{owner.name}/copyright"
+        text = self.find(place)
+        if text is None:
+            return ()
+        return (Provided(place, self.file(text), str(owner)),)
+
+    @property
+    def packages(self) -> Packages:
+        """What dpkg knows of this root; nothing where it has no dpkg."""
+        if self._packages is None:
+            self._packages = Packages(self.host_path("/var/lib/dpkg"))
+        return self._packages
+
+    # ---- small -----------------------------------------------------------------------------
+
+    def _target(self, path: str) -> str | None:
+        if path not in self._targets:
+            try:
+                self._targets[path] = os.readlink(self.host_path(path))
+            except OSError:
+                self._targets[path] = None
+        return self._targets[path]
+
+    def _is_file(self, path: str) -> bool:
+        try:
+            return stat.S_ISREG(os.lstat(self.host_path(path)).st_mode)
+        except OSError:
+            return False
+
+    def _map(self, path: str) -> memoryview:
+        try:
+            descriptor = os.open(
+                self.host_path(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            )
+        except OSError:
+            return EMPTY
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or not 0 < status.st_size <= MAX_FILE_BYTES:
+                return EMPTY
+            return memoryview(mmap.mmap(descriptor, 0, prot=mmap.PROT_READ))
+        finally:
+            os.close(descriptor)
