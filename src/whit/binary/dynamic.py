@@ -82,9 +82,16 @@ def read_dynamic(program: Elf) -> Dynamic:
     )
 
 
+def place_of(program: Elf, tags: dict[int, int], tag: int) -> int | None:
+    """Where in the file the table of a tag lies. Address 0 is a place; a tag that is not there
+    is none.
+    """
+    return program.offset_of(tags[tag]) if tag in tags else None
+
+
 def string_reader(program: Elf, first: dict[int, int]) -> Callable[[int], str]:
     """A reader of the dynamic string table, by offset."""
-    strings = program.offset_of(first.get(fields.DT_STRTAB, 0))
+    strings = place_of(program, first, fields.DT_STRTAB)
 
     def string(at: int) -> str:
         if strings is None or at > first.get(fields.DT_STRSZ, 0):
@@ -144,7 +151,7 @@ def _definitions(
 def _chain(
     program: Elf, first: dict[int, int], table: int, number: int, next_at: int
 ) -> Iterator[int]:
-    at = program.offset_of(first.get(table, 0))
+    at = place_of(program, first, table)
     for _ in range(min(first.get(number, 0), MAX_VERSIONS)):
         if at is None:
             return

@@ -8,7 +8,7 @@
 import struct
 
 from whit.binary import elf as fields
-from whit.binary.dynamic import Dynamic, read_wanted
+from whit.binary.dynamic import Dynamic, place_of, read_wanted
 from whit.binary.elf import Elf
 
 MAX_SYMBOLS = 1 << 20
@@ -22,7 +22,7 @@ def imported_symbols(program: Elf, dynamic: Dynamic) -> frozenset[str]:
 
 def symbols_of_version(program: Elf, dynamic: Dynamic, library: str, version: str) -> list[str]:
     """The symbols that the file wants in `version` of `library`, sorted."""
-    table = program.offset_of(dynamic.tags.get(fields.DT_VERSYM, 0))
+    table = place_of(program, dynamic.tags, fields.DT_VERSYM)
     wanted = read_wanted(program, dynamic.tags)
     indexes = {w.index for w in wanted if (w.library, w.version) == (library, version)}
     if table is None:
@@ -37,8 +37,8 @@ def symbols_of_version(program: Elf, dynamic: Dynamic, library: str, version: st
 
 def _undefined(program: Elf, dynamic: Dynamic) -> list[tuple[int, str]]:
     """(number in the table, name) of every undefined symbol."""
-    symbols = program.offset_of(dynamic.tags.get(fields.DT_SYMTAB, 0))
-    strings = program.offset_of(dynamic.tags.get(fields.DT_STRTAB, 0))
+    symbols = place_of(program, dynamic.tags, fields.DT_SYMTAB)
+    strings = place_of(program, dynamic.tags, fields.DT_STRTAB)
     if symbols is None or strings is None:
         return []
     size = 24 if program.word == 8 else 16
@@ -64,7 +64,7 @@ def _count(program: Elf, dynamic: Dynamic, size: int) -> int:
     section = program.sections.get(".dynsym")
     if section is not None:
         return min(section.size // size, MAX_SYMBOLS)
-    table = program.offset_of(dynamic.tags.get(fields.DT_HASH, 0))
+    table = place_of(program, dynamic.tags, fields.DT_HASH)
     if table is not None:
         return min(program.unsigned(table + 4, 4), MAX_SYMBOLS)
     gap = dynamic.tags.get(fields.DT_STRTAB, 0) - dynamic.tags.get(fields.DT_SYMTAB, 0)

@@ -1,6 +1,8 @@
 import msgspec
 import pytest
 
+from elf_samples import AMD64_LOADER, elf_file, loader_file
+from whit.binary.elf import Elf, read_elf
 from whit.errors import BrokenImage
 from whit.model.names import Platform
 from whit.model.plan import Entry, Need, Plan, RunConfig, Standing, What
@@ -9,6 +11,7 @@ from whit.model.verdict import Observation, Status, Verdict
 from whit.prove.verdict import Seen, judge, refuse_broken
 
 AMD64 = Platform("linux", "amd64")
+STATIC = read_elf(memoryview(elf_file()))
 CONFIG = RunConfig(AMD64, entrypoint=("/app",))
 
 
@@ -16,6 +19,7 @@ class Facts(msgspec.Struct, frozen=True):
     platform: Platform = AMD64
     interpreter: str = ""
     libraries: tuple[str, ...] = ()
+    elf: Elf = STATIC
 
 
 def read(content: Content) -> bytes:
@@ -97,12 +101,34 @@ def test_what_breaks_an_image(plan: Plan, name: str, words: str) -> None:
         refuse_broken(found)
 
 
-def test_loader_and_libraries_must_be_in_the_tree() -> None:
-    facts = Facts(interpreter="/lib64/ld.so.2", libraries=("libc.so.6",))
-    assert failed(verdict(plan_of(), facts)) == ["loader", "library"]
-    held: dict[str, Node] = {"lib64__ld.so.2": File(Bytes(b""), 0o755)}
-    held["lib__x86_64-linux-gnu__libc.so.6"] = File(Bytes(b""))
-    assert failed(verdict(plan_of(**held), facts)) == []
+LOADER = loader_file("/lib/x86_64-linux-gnu")
+LIBC = elf_file(["ld-linux-x86-64.so.2"], soname="libc.so.6", defines=["GLIBC_2.36"])
+
+
+def held(loader_mode: int = 0o755, **libraries: bytes) -> dict[str, Node]:
+    nodes: dict[str, Node] = {"lib64__ld-linux-x86-64.so.2": File(Bytes(LOADER), loader_mode)}
+    for name, data in libraries.items():
+        nodes[f"lib__x86_64-linux-gnu__{name.replace('_', '.')}"] = File(Bytes(data))
+    return nodes
+
+
+@pytest.mark.parametrize(
+    ("nodes", "version", "names"),
+    [
+        ({}, "GLIBC_2.36", ["loader", "library"]),
+        (held(), "GLIBC_2.36", ["library"]),
+        (held(libc_so_6=LIBC), "GLIBC_2.36", []),
+        (held(libc_so_6=LIBC), "GLIBC_2.38", ["library"]),
+        (held(0o644, libc_so_6=LIBC), "GLIBC_2.36", ["loader"]),
+    ],
+)
+def test_the_loader_must_find_everything_in_the_tree(
+    nodes: dict[str, Node], version: str, names: list[str]
+) -> None:
+    data = elf_file(["libc.so.6"], interpreter=AMD64_LOADER, wants={"libc.so.6": [version]})
+    elf = read_elf(memoryview(data))
+    facts = Facts(interpreter=AMD64_LOADER, libraries=("libc.so.6",), elf=elf)
+    assert failed(verdict(plan_of(**nodes), facts)) == names
 
 
 def test_needs_are_satisfied_where_go_looks() -> None:

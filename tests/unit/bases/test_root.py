@@ -1,0 +1,91 @@
+"""A directory as a root: links inside of it only, and packages that own its files."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from whit.bases.root import Root
+from whit.model.plan import What
+from whit.model.tree import File, Link
+
+STATUS = """Package: libfoo1
+Status: install ok installed
+Architecture: amd64
+Version: 1.2-3
+
+Package: libfoo1
+Architecture: i386
+Version: 9.9-9
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    usr = root / "usr/lib/x86_64-linux-gnu"
+    usr.mkdir(parents=True)
+    (root / "lib").symlink_to("usr/lib")
+    (usr / "libfoo.so.1.2").write_bytes(b"foo")
+    (usr / "libfoo.so.1").symlink_to("libfoo.so.1.2")
+    info = root / "var/lib/dpkg/info"
+    info.mkdir(parents=True)
+    (info / "libfoo1:amd64.list").write_text("/.\n/lib\n/lib/x86_64-linux-gnu/libfoo.so.1.2\n")
+    (info / "other.list").write_text("/lib/x86_64-linux-gnu/libfoo.so.1.2.3\n")
+    (root / "var/lib/dpkg/status").write_text(STATUS)
+    doc = root / "usr/share/doc/libfoo1"
+    doc.mkdir(parents=True)
+    (doc / "copyright").write_text("do as you like")
+    (tmp_path / "secret").write_text("outside")
+    return root
+
+
+def test_a_library_comes_with_its_links_and_package(place: Path):
+    root = Root(str(place))
+    found = root.provide(What("library", ("/lib/x86_64-linux-gnu/libfoo.so.1",)))
+    assert found is not None
+    usr = "/usr/lib/x86_64-linux-gnu"
+    assert [(p.path, type(p.node)) for p in found] == [
+        ("/lib", Link),
+        (f"{usr}/libfoo.so.1", Link),
+        (f"{usr}/libfoo.so.1.2", File),
+    ]
+    assert {p.source for p in found} == {"libfoo1 1.2-3"}
+
+
+def test_its_licence_is_its_packages_copyright(place: Path):
+    path = "/usr/lib/x86_64-linux-gnu/libfoo.so.1.2"
+    found = Root(str(place)).provide(What("licence", (path,)))
+    assert [p.path for p in found or ()] == ["/usr/share/doc/libfoo1/copyright"]
+
+
+def test_a_root_without_dpkg_has_no_packages_and_no_licences(place: Path):
+    (place / "var/lib/dpkg/info/libfoo1:amd64.list").unlink()
+    root = Root(str(place))
+    path = "/usr/lib/x86_64-linux-gnu/libfoo.so.1.2"
+    assert root.provide(What("licence", (path,))) == ()
+    assert [p.source for p in root.provide(What("library", (path,))) or ()] == ["from sysroot"]
+
+
+@pytest.mark.parametrize("target", ["../../secret", "/../../secret", "a", "/proc/self/nothing"])
+def test_no_link_leads_out_of_a_root(place: Path, target: str):
+    (place / "a").symlink_to(target)
+    root = Root(str(place))
+    assert root.find("/a") is None
+    assert root.provide(What("library", ("/a",))) is None
+
+
+def test_a_link_to_the_hosts_root_means_this_root(place: Path):
+    (place / "a").symlink_to("/usr/lib/x86_64-linux-gnu/libfoo.so.1")
+    found = Root(str(place)).find("/a")
+    assert found is not None
+    assert found.path == "/usr/lib/x86_64-linux-gnu/libfoo.so.1.2"
+
+
+def test_what_is_no_regular_file_is_not_there(place: Path):
+    os.mkfifo(place / "pipe")
+    root = Root(str(place))
+    assert root.find("/pipe") is None
+    assert root.find("/usr/lib") is None
+    assert root.names("/pipe") == ()
+    assert root.names("/usr") == ("lib", "share")
