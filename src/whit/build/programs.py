@@ -115,7 +115,12 @@ def _prebuilt(request: Request) -> Binary | None:
     if path.suffix == ".go":
         return None
     data = map_file(str(path))
-    check_magic(data)
+    try:
+        check_magic(data)
+    except NotAProgram as error:
+        raise NotAProgram(
+            error.message.replace("the file", request.source, 1), hint=error.hint
+        ) from None
     return Binary(
         path=str(path),
         digest=digest_of(data),

@@ -199,7 +199,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise BadSettingsFile(f"{path} cannot be read: {error.strerror}") from error
+        raise BadSettingsFile(
+            f"{path} cannot be read: {error.strerror}",
+            hint="`whit init` writes one; --config names another",
+        ) from error
     if len(raw) > MAX_FILE_BYTES:
         raise BadSettingsFile(f"{path} is larger than 1 MiB", hint="is this the right file?")
     import tomllib
@@ -208,7 +211,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         text = raw.decode()
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettingsFile(f"{path} is not valid TOML: {error}") from error
+        raise BadSettingsFile(
+            f"{path} is not valid TOML: {error}",
+            hint='a setting is written as key = "value" under its [section]; `whit init` shows all',
+        ) from error
     _refuse_unknown(table, path, text)
     return table
 

@@ -55,6 +55,8 @@ def command(
 def _list(console: Console, store: Store, names: tuple[str, ...], *, as_json: bool) -> None:
     wanted = {name if ":" in name else f"{name}:latest" for name in names}
     images = [image for image in store.images() if not names or image.name in wanted]
+    for name in sorted(wanted - {image.name for image in images}):
+        store.find(name)  # which says that there is none, and what there is
     if as_json:
         console.document(
             {

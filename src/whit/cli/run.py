@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whit.build.house import House, open_house
-from whit.errors import BadRunOption
+from whit.errors import BadRunOption, ForeignPlatform
 
 if TYPE_CHECKING:
     from whit.model.image import Image
@@ -83,6 +83,7 @@ def run_reference(
     import msgspec
 
     from whit.oci.documents import Config, decode
+    from whit.prove.observe import can_run
     from whit.sandbox.container import run_image
     from whit.sandbox.spec import RunRequest
     from whit.store.blobs import Store
@@ -90,6 +91,11 @@ def run_reference(
     store = Store.open(house.store)
     image = found_or_pulled(reference, store)
     config = decode(Config, image.config, "the image's config").config
+    if not can_run(image.platform):
+        raise ForeignPlatform(
+            f"{reference} is for {image.platform}, and this host runs no such programs",
+            hint="run it on such a machine, or install qemu-user-static and binfmt-support",
+        )
     given = request if isinstance(request, RunRequest) else RunRequest(args=("",))
     entrypoint = given.args if given.args != ("",) else (config.entrypoint or () if config else ())
     args = (*entrypoint, *(arguments or (config.cmd or () if config else ())))

@@ -99,6 +99,7 @@ def _programs_below(
     if len(places) > _SHOWN:
         shown += f"\n  and {len(places) - _SHOWN} more"
     common = os.path.commonpath([os.path.dirname(place) for place in places])
+    common = "." if common in ("", ".", "./") else common
     common = common if common.startswith(".") else f"./{common}"
     return ChooseProgram(
         f"{package} is no program itself; there {'are' if len(places) > 1 else 'is'} "

@@ -43,6 +43,8 @@ _INCOMPLETE = (
     "cannot find module providing package", "checksum mismatch",
     "module lookup disabled by", "is explicitly required in go.mod, but not",
 )  # fmt: skip
+# With --offline a module at a version is looked for in the module cache, as if that were a proxy.
+_NOT_FETCHED = ("module lookup disabled by GOPROXY=off", "/cache/download/")
 _NO_PROGRAM = (
     "no Go files in", "go.mod file not found", "no main packages to build", "matched no packages",
     "cannot find main module", "directory not found", "no packages to build", "no such file or dir",
@@ -135,16 +137,23 @@ def _module_trouble(text: str, recipe: Recipe) -> WhitError | None:
             hint="try again; check the network, GOPROXY and HTTPS_PROXY",
             output=text,
         )
+    if recipe.offline and _mentions(text, _NOT_FETCHED):
+        return ModulesIncomplete(
+            "a module is not in the module cache, and --offline forbids fetching it",
+            hint="build once without --offline, or run `go mod download` before",
+            output=text,
+        )
     if source.version and _mentions(text, _NO_VERSION):
         return NoSuchVersion(
             f"there is no {source.packages[0]} at version {source.version}",
             hint="check the path and the version; @latest takes the newest release",
             output=text,
         )
-    if recipe.offline and _mentions(text, ("module lookup disabled by GOPROXY=off",)):
-        return ModulesIncomplete(
-            "a module is not in the module cache, and --offline forbids fetching it",
-            hint="build once without --offline, or run `go mod download` before",
+    alone = re.search(r"^package (\S+) is not in (?:std|GOROOT)", text, re.MULTILINE)
+    if alone and source.packages == (alone[1],):
+        return NoProgram(
+            f"there is no program {alone[1]}: neither a directory here nor a package",
+            hint=f"a directory is written as ./{alone[1]}, a module as example.com/app@latest",
             output=text,
         )
     if _mentions(text, _INCOMPLETE):

