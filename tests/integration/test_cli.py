@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-WHIT = [sys.executable, "-m", "whit.cli.main"]
+WHIT = [sys.executable, "-m", "whit.cli.entry"]
 HELLO = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hello") }\n'
 SERVER = """package main
 
@@ -100,6 +100,39 @@ def test_a_smoke_run_that_fails_is_broken_and_not_published(project: Path):
 def test_a_smoke_run_proves(project: Path):
     document = json.loads(whit("build", ".", "--smoke", "", "--json", cwd=project).stdout)
     assert document["verdict"]["status"] == "proven"
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_smoke_run_is_for_us(project: Path, number: signal.Signals):
+    write(project, "main.go", 'package main\n\nimport "time"\n\nfunc main() { time.Sleep(1e12) }\n')
+    assert whit("plan", ".", cwd=project).returncode == 0
+    process = subprocess.Popen(
+        [*WHIT, "build", ".", "--smoke", ""], cwd=project,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("  image "):
+            break
+    time.sleep(1)
+    process.send_signal(number)
+    out, words = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert "interrupted" in words
+    assert "error" not in words
+
+
+def test_a_signal_while_it_starts_leaves_no_traceback(project: Path):
+    for wait_seconds in (0.02, 0.04, 0.06, 0.08):
+        process = subprocess.Popen(
+            [*WHIT, "build", "."], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        time.sleep(wait_seconds)
+        process.send_signal(signal.SIGINT)
+        words = process.communicate(timeout=20)[1].decode()
+        # What Python itself does before our first line is not ours.
+        assert "whit/cli" not in words
 
 
 @pytest.mark.sandbox

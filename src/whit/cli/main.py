@@ -121,7 +121,7 @@ def main() -> None:
     # A verb lives for a fraction of a second: collecting garbage costs more than it frees.
     gc.disable()
     # Go and the sandbox have process groups of their own, which only an exception ends.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     try:
         status = run(sys.argv[1:])

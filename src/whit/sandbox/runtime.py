@@ -93,7 +93,8 @@ def run(
     it says yes the time is over.
 
     Raises CannotStart when the program is at fault (not there, not executable, wrong architecture),
-    RuntimeFailed when the host is, PortTaken for a port that cannot be published.
+    RuntimeFailed when the host is, PortTaken for a port that cannot be published, KeyboardInterrupt
+    when a signal ends a run whose output is captured.
     """
     if not runtime.has_cgroups:
         host = msgspec.structs.replace(host, has_cgroup_limits=False)
@@ -123,6 +124,8 @@ def run(
         output, dropped = _read(process, capture)
         status = process.wait()
         seconds = time.monotonic() - started
+    if call.was_interrupted:
+        raise KeyboardInterrupt
     status = 128 - status if status < 0 else status
     if status and not call.timed_out:
         call.raise_complaint(request)
@@ -137,11 +140,14 @@ class _Call:
         self.state = str(workspace.state)
         self.log = workspace.path / "runtime.log"
         self.timed_out = False
+        self.was_interrupted = False
+        self._is_captured = False
         self._heard: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
 
     def start(self, request: RunRequest, capture: Capture | None) -> subprocess.Popen[bytes]:
+        self._is_captured = capture is not None
         delete = self.runtime.command(self.state, "delete", "--force", self.workspace.name)
         self._keeper = subprocess.Popen(
             ["/bin/sh", "-c", _KEEPER, "whit-keeper", str(self.workspace.path), *delete],
@@ -160,14 +166,21 @@ class _Call:
             process_group=None if request.terminal else 0,
         )
         self._tell_keeper(f"{self._process.pid}\n")
-        if self._heard:  # before there was anybody to hear it
+        if self.was_interrupted:
+            self.kill()
+        elif self._heard:  # before there was anybody to hear it
             self._process.send_signal(self._heard[-1])
         return self._process
 
     def signal(self, number: int) -> None:
-        """Pass it on; one SIGINT or SIGTERM too many kills."""
+        """Pass it on; one SIGINT or SIGTERM too many kills. A program that we run for our own sake
+        is not the one that is meant: it ends at once, and so do we.
+        """
         self._heard.append(number)
-        if sum(n in (signal.SIGINT, signal.SIGTERM) for n in self._heard) >= _PATIENCE:
+        if self._is_captured and number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self.was_interrupted = True
+            self.kill()
+        elif sum(n in (signal.SIGINT, signal.SIGTERM) for n in self._heard) >= _PATIENCE:
             self.kill()
         elif self._process:
             with suppress(ProcessLookupError):
