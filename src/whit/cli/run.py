@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whit.build.house import House, open_house
-from whit.errors import BadRunOption, ForeignPlatform
+from whit.errors import BadRunOption, BrokenLayer, ForeignPlatform
 
 if TYPE_CHECKING:
     from whit.model.image import Image
@@ -112,7 +112,13 @@ def run_reference(
         working_dir=(config.working_dir if config else "") or "/",
     )
     layers = [partial(store.open_blob, layer.digest, layer.size) for layer in image.layers]
-    return run_image(layers, ready, Path(house.cache)).status
+    try:
+        return run_image(layers, ready, Path(house.cache)).status
+    except BrokenLayer as error:
+        error.hint = error.hint or (
+            f"the store is damaged: `whit images --check` says where; build {reference} again"
+        )
+        raise
 
 
 def found_or_pulled(reference: str, store: "Store") -> "Image":
