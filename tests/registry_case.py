@@ -3,10 +3,19 @@
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from layer_samples import small_tree
+from whit.model.image import Compression, Image
+from whit.model.names import Platform
+from whit.model.plan import RunConfig
+from whit.oci.assemble import assemble
+from whit.oci.graph import index_of, joined
+from whit.store.blobs import Store
 
 REQUEST = re.compile(r'"([A-Z]+) (/v2/\S*) HTTP/[0-9.]+" ([0-9]{3})')
 
@@ -56,3 +65,27 @@ def registry(place: Path, http: str = "", auth: str = "") -> Iterator[Registry]:
     finally:
         process.kill()
         process.wait()
+
+
+def whit(*words: str, cwd: Path | None = None, status: int = 0) -> tuple[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "whit.cli.main", *words],
+        capture_output=True, text=True, check=False, timeout=120, cwd=cwd,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    return done.stdout.strip(), done.stderr
+
+
+def images(store: Store) -> tuple[Image, ...]:
+    """The same program for two platforms, in the store as one index `multi:1`."""
+    made = []
+    for name in ("amd64", "arm64"):
+        layers = (
+            store.write_layer(small_tree(b"shared\n"), Compression()),
+            store.write_layer(small_tree(name.encode()), Compression()),
+        )
+        made.append(assemble(layers, RunConfig(Platform("linux", name), entrypoint=("/app",))))
+    for image in made:
+        store.put(image.config)
+    store.add_content(joined(index_of(tuple(made), {}), tuple(made)), ("multi:1",))
+    return tuple(made)

@@ -296,6 +296,12 @@ class NoSuchPlatform(RequestError):
     code = "R019"
 
 
+class Offline(RequestError):
+    """Something would have to be asked of a registry, and --offline forbids it."""
+
+    code = "R020"
+
+
 # ---- needs and bases ------------------------------------------------------------------------
 
 
@@ -500,6 +506,12 @@ class BrokenImage(RequestError):
     code = "V001"
 
 
+class NotReproducible(RequestError):
+    """--verify: a second build gave other bytes."""
+
+    code = "V003"
+
+
 class ForeignPlatform(HostError):
     """A program for another platform, which this host cannot run."""
 
@@ -531,6 +543,18 @@ class BadDestination(RequestError):
     """A `--to` that names no destination whit knows, or one that cannot be written."""
 
     code = "C004"
+
+
+class BadLock(RequestError):
+    """whit.lock cannot be read or written."""
+
+    code = "C006"
+
+
+class Drifted(RequestError):
+    """Something that goes into the image is not what whit.lock says; --frozen forbids that."""
+
+    code = "C007"
 
 
 class NothingToRun(RequestError):

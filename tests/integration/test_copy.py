@@ -3,19 +3,12 @@
 import itertools
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from layer_samples import small_tree
-from registry_case import Registry, registry
-from whit.model.image import Compression, Image
-from whit.model.names import Platform
-from whit.model.plan import RunConfig
-from whit.oci.assemble import assemble
-from whit.oci.graph import index_of, joined
+from registry_case import Registry, images, registry, whit
 from whit.store.blobs import Store
 
 pytestmark = pytest.mark.registry
@@ -26,30 +19,6 @@ HELLO = Path(__file__).parents[2] / "examples" / "hello"
 def there(tmp_path: Path) -> Iterator[Registry]:
     with registry(tmp_path / "registry") as running:
         yield running
-
-
-def whit(*words: str, cwd: Path | None = None, status: int = 0) -> tuple[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "whit.cli.main", *words],
-        capture_output=True, text=True, check=False, timeout=120, cwd=cwd,
-    )  # fmt: skip
-    assert done.returncode == status, done.stderr
-    return done.stdout.strip(), done.stderr
-
-
-def images(store: Store) -> tuple[Image, ...]:
-    """The same program for two platforms, in the store as one index `multi:1`."""
-    made = []
-    for name in ("amd64", "arm64"):
-        layers = (
-            store.write_layer(small_tree(b"shared\n"), Compression()),
-            store.write_layer(small_tree(name.encode()), Compression()),
-        )
-        made.append(assemble(layers, RunConfig(Platform("linux", name), entrypoint=("/app",))))
-    for image in made:
-        store.put(image.config)
-    store.add_content(joined(index_of(tuple(made), {}), tuple(made)), ("multi:1",))
-    return tuple(made)
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ class Ahead:
     """The repositories that a request pushes to. `start` asks them in threads of their own."""
 
     def __init__(self, request: Request, names: tuple[str, ...]) -> None:
-        self._registries = Registries(request.settings.registries, request.home)
+        self._registries = Registries(
+            request.settings.registries, request.home, offline=request.offline
+        )
         self._tags = by_repository(names)
         self._found: dict[str, dict[str, str]] = {}
         self._targets: dict[str, Repository] = {}

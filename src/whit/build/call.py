@@ -13,7 +13,7 @@ import msgspec
 from whit.build.events import Listener, unheard
 from whit.build.house import House, open_house
 from whit.build.programs import start_programs
-from whit.build.request import Request, make_request
+from whit.build.request import Request, lock_path, make_request
 from whit.build.settings import check_keys, insecurely, read_settings
 
 if TYPE_CHECKING:
@@ -43,11 +43,34 @@ def request_of(
     return make_request(source, place, home, read, tuple(names), offline=offline, pushes=pushes)
 
 
+def as_locked(request: Request) -> Request:
+    """The request with the Go release that whit.lock names, where there is a lock and nobody
+    asks for another. Errors: BadLock; Drifted with --frozen.
+    """
+    path = lock_path(request)
+    if not request.is_frozen and not path.is_file():
+        return request
+    from whit.build.lock import check_frozen, inputs_of, read_lock
+
+    lock = read_lock(path)
+    go = request.settings.go
+    if lock is not None and lock.go is not None and not go.version:
+        settings = msgspec.structs.replace(
+            request.settings, go=msgspec.structs.replace(go, version=lock.go.version)
+        )
+        request = msgspec.structs.replace(request, settings=settings)
+    if request.is_frozen:
+        version = request.settings.go.version if lock is not None and lock.go is not None else ""
+        check_frozen(lock, inputs_of(request, version, lock), path)
+    return request
+
+
 def build_images(
     request: Request, house: House | None = None, listen: Listener = unheard
 ) -> "tuple[Result, ...]":
     """An image for each program, judged, stored and published."""
     house = house or open_house()
+    request = as_locked(request)
     programs = start_programs(request)
     try:
         ahead = None
@@ -66,6 +89,7 @@ def plan_images(
     request: Request, house: House | None = None, listen: Listener = unheard
 ) -> "tuple[Planned, ...]":
     """What the image of each program would hold."""
+    request = as_locked(request)
     programs = start_programs(request)
     try:
         from whit.build.pipeline import plan_only

@@ -179,7 +179,7 @@ def one_image(
     return chosen
 
 
-def write_file(path: str, write: Callable[[BinaryIO], None]) -> None:
+def write_file(path: str, write: Callable[[BinaryIO], object]) -> None:
     """Write a file that is there complete or not at all. Errors: CannotWriteImage."""
     partial = f"{path}.{os.getpid()}.partial"
     try:

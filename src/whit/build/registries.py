@@ -11,14 +11,16 @@ from typing import BinaryIO
 
 import msgspec
 
-from whit.errors import BadName
+from whit.errors import BadName, Offline
 from whit.model.names import Digest, Reference
 from whit.model.registries import Patience, RegistrySettings
 from whit.oci.documents import Descriptor
+from whit.oci.graph import entries_of, platform_text
 from whit.registry.auth import Authority
 from whit.registry.client import Repository
 from whit.registry.credentials import Credential, find_credential
 from whit.registry.hosts import Endpoint, mirrors_of, origin_of, remote
+from whit.registry.pull import resolve
 from whit.registry.transport import Transport
 from whit.store.blobs import Store
 from whit.store.incoming import Receiver
@@ -36,7 +38,10 @@ class Registries:
         home: str = "",
         patience: Patience | None = None,
         environment: Mapping[str, str] | None = None,
+        *,
+        offline: bool = False,
     ) -> None:
+        self._is_offline = offline
         self._settings = {name: _placed(one, home) for name, one in settings.items()}
         self._patience = patience or Patience()
         self._environment = os.environ if environment is None else environment
@@ -71,6 +76,12 @@ class Registries:
         )
 
     def _transport(self, endpoint: Endpoint, repository: str) -> Transport:
+        if self._is_offline:
+            what = f"{endpoint.registry}/{repository}" if repository else endpoint.registry
+            raise Offline(
+                f"--offline: {what} would have to be asked",
+                hint="leave --offline out once: what it gives is kept in the store",
+            )
         credential = find_credential(endpoint.registry, repository, self._environment)
         key = (endpoint.host, credential)
         if key not in self._transports:
@@ -89,6 +100,19 @@ def check_login(
     endpoint = origin_of(registry, {n: _placed(one, home) for n, one in settings.items()})
     authority = Authority(Credential(username, password, origin="the command line"))
     Transport(endpoint, authority, Patience()).request("GET", "/v2/", accept=(200,), scopes=())
+
+
+def base_digests(name: str, registries: Registries) -> dict[str, str]:
+    """What a base image is now: its digest under "", and those of its platforms.
+
+    Errors: those of the R pages.
+    """
+    reference = remote(name)
+    _, document = resolve(reference, registries.sources(reference))
+    found = {"": str(document.digest)}
+    if document.is_index:
+        found |= {platform_text(e.platform): e.digest for e in entries_of(document)}
+    return found
 
 
 def _placed(settings: RegistrySettings, home: str) -> RegistrySettings:

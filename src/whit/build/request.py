@@ -1,5 +1,6 @@
 """Settings and the words of a call in, Request out: everything a build has to know, checked."""
 
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,8 @@ import msgspec
 from whit.build.settings import Settings
 from whit.errors import BadDestination, BadSetting
 from whit.model.names import GO_ARCHITECTURES, Platform, Reference
+
+LOCK_NAME = "whit.lock"
 
 
 class Kind(StrEnum):
@@ -47,6 +50,7 @@ class Request(msgspec.Struct, frozen=True):
     destinations: tuple[Destination, ...] = ()
     offline: bool = False
     pushes: bool = False
+    is_frozen: bool = False
 
     @property
     def platform(self) -> Platform:
@@ -77,6 +81,11 @@ def make_request(
             )
     if pushes:
         _check_pushed(named)
+        if offline:
+            raise BadDestination(
+                "--push and --offline exclude each other",
+                hint="build now, and send it later: whit copy NAME registry.example/NAME",
+            )
     return Request(
         source=chosen or ".",
         directory=str(directory),
@@ -118,8 +127,6 @@ def _plain(name: str) -> str:
 
 def host_platform() -> Platform:
     """The platform of this machine, whatever system it runs: images are Linux."""
-    import os
-
     machine = os.uname().machine
     names = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
     return Platform("linux", names.get(machine, machine))
@@ -153,3 +160,15 @@ def parse_destination(text: str) -> Destination:
             f"--to {text}: no path given", hint=f"write it as --to {kind.value}:PATH"
         )
     return Destination(kind, place, name)
+
+
+def lock_path(request: Request) -> Path:
+    """Where the lock of a request lies, whether it is there or not."""
+    home = Path(request.home)
+    if (home / "whit.toml").is_file() or (home / LOCK_NAME).is_file():
+        return home / LOCK_NAME
+    from whit.golang.gomod import read_gomod
+
+    source = os.path.join(request.directory, request.source)
+    root = read_gomod(source if os.path.isdir(source) else request.directory).root
+    return Path(root or home) / LOCK_NAME

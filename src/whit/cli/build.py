@@ -1,13 +1,21 @@
 """`whit build`: Go source or a program in, an image reference on stdout."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from whit.build.call import build_images
-from whit.build.house import open_house
+from whit.build.house import House, open_house
 from whit.cli.console import Console
 from whit.cli.options import GroupedCommand, request_from, shared
+
+if TYPE_CHECKING:
+    from whit.build.request import Request
+    from whit.model.result import Result
+
+# More images than this are shown as a table.
+MOST_SHOWN = 4
 
 
 @click.command(
@@ -18,9 +26,28 @@ from whit.cli.options import GroupedCommand, request_from, shared
 @shared("compile", "needs", "image", "publish")
 @click.option("--push", "pushes", is_flag=True, help="Push it to the registries its names say.")
 @click.option("--run", "runs", is_flag=True, help="Run the image when it is built.")
+@click.option("--verify", "verifies", is_flag=True, help="Build twice and compare digests.")
+@click.option(
+    "--metadata",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write digest and names as JSON.",
+)
+@click.option(
+    "--iidfile", type=click.Path(path_type=Path), metavar="FILE", help="Write the image's digest."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON document.")
 @click.pass_context
-def command(context: click.Context, /, runs: bool, as_json: bool, **words: Any) -> None:
+def command(
+    context: click.Context,
+    /,
+    runs: bool,
+    verifies: bool,
+    metadata: Path | None,
+    iidfile: Path | None,
+    as_json: bool,
+    **words: Any,
+) -> None:
     """Compile SOURCE, find out what it needs, and make the smallest image that runs it.
 
     SOURCE is a directory or pattern (. ./cmd/app ./cmd/...), a module path at a version
@@ -31,11 +58,16 @@ def command(context: click.Context, /, runs: bool, as_json: bool, **words: Any) 
     console: Console = context.obj
     request = request_from(words)
     house = open_house()
-    results = build_images(request, house, console.hear)
-    from whit.report.result import result_document, summary_lines
+    results = _verified(request, house, console) if verifies else None
+    if results is None or request.pushes or request.destinations:
+        results = build_images(request, house, console.hear)
+    from whit.report.result import result_document, summary_lines, summary_table
 
-    for result in results:
-        console.say(summary_lines(result))
+    console.say(
+        summary_table(results) if len(results) > MOST_SHOWN
+        else [line for result in results for line in summary_lines(result)]
+    )  # fmt: skip
+    _write_files(results, metadata, iidfile)
     if as_json:
         documents = [result_document(result) for result in results]
         console.document(documents[0] if len(documents) == 1 else documents)
@@ -45,3 +77,57 @@ def command(context: click.Context, /, runs: bool, as_json: bool, **words: Any) 
         from whit.cli.run import run_reference
 
         context.exit(run_reference(house, results[0].reference, ()))
+
+
+def _verified(request: "Request", house: House, console: Console) -> "tuple[Result, ...]":
+    """Build without publishing, and again in other surroundings."""
+    import sys
+    from time import perf_counter
+
+    import msgspec
+
+    from whit.build.events import Finished
+    from whit.build.verify import verify
+
+    quiet = msgspec.structs.replace(request, pushes=False, destinations=())
+    results = build_images(quiet, house, console.hear)
+    begun = perf_counter()
+    verify(request, again(sys.argv[1:]), results)
+    same = "a second build in other surroundings gave the same digest"
+    console.hear(Finished("verify", same, perf_counter() - begun))
+    return results
+
+
+def again(arguments: "list[str]") -> "list[str]":
+    """The words of a second build, which publishes nothing."""
+    kept: list[str] = []
+    words = iter(arguments[arguments.index("build") :])
+    for word in words:
+        name, has_value, _ = word.partition("=")
+        if name in ("--to", "--metadata", "--iidfile"):
+            if not has_value:
+                next(words, None)
+        elif word not in ("--verify", "--push", "--run", "--json"):
+            kept.append(word)
+    return kept
+
+
+def _write_files(
+    results: "tuple[Result, ...]", metadata: Path | None, iidfile: Path | None
+) -> None:
+    """What scripts read; complete or not there."""
+    from whit.build.publish import write_file
+    from whit.report.result import metadata_document
+
+    if iidfile is not None:
+        digests = dict.fromkeys(result.digest for result in results)
+        write_file(str(iidfile), lambda out: out.write("\n".join(digests).encode()))
+    if metadata is not None:
+        data = msgspec_json(metadata_document(results))
+        write_file(str(metadata), lambda out: out.write(data))
+
+
+def msgspec_json(document: object) -> bytes:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -97,6 +97,7 @@ def shared(*headings: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
                          help="Settings file [nearest whit.toml]."),
             click.option("--insecure", "insecure", multiple=True, metavar="HOST",
                          help="Allow this registry plain HTTP."),
+            click.option("--frozen", is_flag=True, help="Refuse what differs from whit.lock."),
             click.option("--offline", is_flag=True, help="Make no request to the network."),
         ]  # fmt: skip
         for decorate_one in reversed(decorators):
@@ -130,7 +131,7 @@ def request_from(words: Mapping[str, Any]) -> Request:
         if value not in (None, ()):
             flags[flag.key] = list(value) if flag.is_list else value
     flags |= parse_assignments(words["assignments"])
-    return request_of(
+    request = request_of(
         words["source"],
         flags,
         words["names"],
@@ -139,3 +140,4 @@ def request_from(words: Mapping[str, Any]) -> Request:
         offline=words["offline"],
         pushes=words.get("pushes", False),
     )
+    return msgspec.structs.replace(request, is_frozen=words["frozen"])

@@ -26,6 +26,13 @@ def compile(recipe: Recipe) -> tuple[Binary, ...]:  # noqa: A001 - the word of t
     return start_compile(recipe).wait()
 
 
+def toolchain_for(recipe: Recipe) -> Toolchain:
+    """The Go that would compile the recipe. Errors: NoGo, NoSuchRelease, GoTooOld."""
+    env = build_environment(recipe, os.environ)
+    gomod_directory = "" if recipe.source.version else recipe.source.directory
+    return find_go(recipe.go, gomod_directory, recipe.offline, env)
+
+
 def start_compile(recipe: Recipe, user: Mapping[str, str] | None = None) -> "Compilation":
     """Find Go and start it. `user` is the environment, the process's own when None."""
     user = os.environ if user is None else user

@@ -92,6 +92,15 @@ def compressor_name(compression: Compression, tar_bytes: int) -> str:
     return "none"
 
 
+def compressor_versions() -> dict[str, str]:
+    """The libraries that decide the bytes of every layer."""
+    import deflate  # noqa: PLC0415
+    import zstandard  # noqa: PLC0415
+
+    zstd = ".".join(str(part) for part in zstandard.ZSTD_VERSION)
+    return {"gzip": f"deflate {deflate.__version__}", "zstd": f"zstd {zstd}"}
+
+
 def make_compressor(
     compression: Compression, tar_bytes: int, sink: Callable[[bytes | bytearray], None]
 ) -> Compressor:

@@ -1,9 +1,11 @@
 """Result in, the last lines of a build or its JSON document out."""
 
+from collections.abc import Sequence
+
 from whit.model.result import Result
 from whit.model.verdict import Status, Verdict
 from whit.report.plan import plan_document
-from whit.report.words import count_text, size_text
+from whit.report.words import aligned, count_text, size_text
 
 SCHEMA = "whit/result/v1"
 
@@ -24,6 +26,50 @@ def summary_lines(result: Result) -> list[str]:
         about = "" if result.stripping.is_measured else "about "
         lines.append(f"stripping saved {about}{saved} of {full}")
     return [*lines, verdict_line(result.verdict)]
+
+
+def summary_table(results: Sequence[Result]) -> list[str]:
+    """Many images: a line each, and what they hold together."""
+    rows = [("IMAGE", "PLATFORM", "DISK", "COMPRESSED", "FILES", "VERDICT")]
+    rows += [
+        (
+            result.name,
+            str(result.image.platform),
+            size_text(result.image.file_bytes),
+            size_text(result.image.size),
+            str(result.image.file_count),
+            result.verdict.status.value,
+        )
+        for result in results
+    ]
+    layers = {layer.digest: layer.size for r in results for layer in r.image.layers}
+    total = f"{count_text(len(results), 'image')}, {size_text(sum(layers.values()))} compressed"
+    shared = sum(layer.size for r in results for layer in r.image.layers) - sum(layers.values())
+    if shared:
+        total += f", {size_text(shared)} saved by sharing layers"
+    return [*aligned(rows, right=(2, 3, 4)), total]
+
+
+def metadata_document(results: Sequence[Result]) -> dict[str, object]:
+    """What scripts ask of a build; the first keys are those that buildx writes."""
+    first = results[0]
+    names = [r.reference for r in first.receipts]
+    return {
+        "schema": "whit/metadata/v1",
+        "containerimage.digest": first.digest,
+        "containerimage.config.digest": first.image.config_digest,
+        "image.name": ",".join(dict.fromkeys(name.partition("@")[0] for name in names)),
+        "images": [
+            {
+                "name": result.name,
+                "digest": result.digest,
+                "imageDigest": result.image.manifest_digest,
+                "platform": str(result.image.platform),
+                "references": [r.reference for r in result.receipts],
+            }
+            for result in results
+        ],
+    }
 
 
 def verdict_line(verdict: Verdict) -> str:

@@ -1,0 +1,98 @@
+"""`whit lock`, --frozen, --offline, --verify, --metadata: as a user types them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from registry_case import images, registry, whit
+from whit.build.house import open_house
+from whit.store.blobs import Store
+
+HELLO = Path(__file__).parents[2] / "examples" / "hello"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    place = tmp_path / "project"
+    shutil.copytree(HELLO, place)
+    return place
+
+
+@pytest.mark.go
+def test_a_frozen_build_takes_what_was_locked_and_nothing_else(project: Path):
+    _, said = whit("build", "--frozen", cwd=project, status=1)
+    assert "error[C007]" in said
+    whit("lock", cwd=project)
+    first, _ = whit("build", "--frozen", cwd=project)
+    lock = project / "whit.lock"
+    lock.write_text(lock.read_text().replace("certifi 2", "certifi 1"))
+    _, said = whit("build", "--frozen", cwd=project, status=1)
+    assert "certificates: certifi 1" in said
+    out, _ = whit("lock", "--update", "certificates", cwd=project)
+    assert out.startswith("certificates: certifi 1")
+    again, _ = whit("build", "--frozen", cwd=project)
+    assert again == first
+
+
+@pytest.mark.registry
+@pytest.mark.go
+def test_bases_are_locked_by_platform_and_offline_asks_nobody(project: Path, tmp_path: Path):
+    store = Store.open(open_house().store)
+    _, arm = images(store)
+    with registry(tmp_path / "registry") as there:
+        name = f"{there.host}/base:1"
+        whit("copy", "multi:1", name)
+        whit("lock", "--update", name, cwd=project)
+        assert name in (project / "whit.lock").read_text()
+        text = (project / "whit.lock").read_text()
+        assert f'"linux/arm64" = "{arm.manifest_digest}"' in text
+        assert f'"" = "{store.digest_of("multi:1")}"' in text
+        there.requests()
+        _, said = whit("lock", "--update", name, "--offline", cwd=project, status=1)
+        assert "error[R020]" in said
+        _, said = whit(
+            "build", "--offline", "--push", "-t", f"{there.host}/x:1", cwd=project, status=1
+        )
+        assert "exclude each other" in said
+        assert not there.requests()
+    store.close()
+
+
+@pytest.mark.go
+def test_scripts_find_the_digest(project: Path, tmp_path: Path):
+    out, _ = whit(
+        *("build", "-t", "app:{{.Name}}", "--metadata", str(tmp_path / "meta.json")),
+        *("--iidfile", str(tmp_path / "iid")),
+        cwd=project,
+    )
+    metadata = json.loads((tmp_path / "meta.json").read_text())
+    digest = out.partition("@")[2]
+    assert metadata["containerimage.digest"] == digest == (tmp_path / "iid").read_text()
+    assert metadata["image.name"] == "app:hello"
+
+
+@pytest.mark.go
+def test_a_second_build_elsewhere_gives_the_same_bytes(project: Path):
+    _, said = whit("build", "--verify", cwd=project)
+    assert "gave the same digest" in said
+
+
+@pytest.mark.go
+def test_a_program_that_holds_its_surroundings_is_found(project: Path, tmp_path: Path):
+    _, said = whit(
+        *(
+            "build",
+            "--verify",
+            "--ldflags",
+            "-X main.where={{.Env.TZ}}",
+            "--to",
+            f"oci:{tmp_path}/o",
+        ),
+        cwd=project,
+        status=1,
+    )
+    assert "error[V003]" in said
+    assert "layer of the program: different" in said
+    assert not (tmp_path / "o").exists()
