@@ -80,7 +80,12 @@ def test_a_second_build_elsewhere_gives_the_same_bytes(project: Path):
 
 
 @pytest.mark.go
-def test_a_program_that_holds_its_surroundings_is_found(project: Path, tmp_path: Path):
+def test_a_program_that_holds_its_surroundings_is_found(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    main = "package main\n\nvar where string\n\nfunc main() { println(where) }\n"
+    (project / "main.go").write_text(main)
+    monkeypatch.setenv("TZ", "Europe/Rome")
     _, said = whit(
         *(
             "build",

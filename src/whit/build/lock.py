@@ -215,8 +215,11 @@ def updated(
     names: tuple[str, ...],
     resolve: Callable[[str], dict[str, str]],
 ) -> Lock:
-    """`before` with what is current: all of it, or only the sections or base images `names`."""
-    if before is None or not names:
+    """`before` with what is current: all of it, or only the sections or base images `names`. A
+    first lock has everything.
+    """
+    before = before or found
+    if not names:
         bases = {name: resolve(name) for name in found.base}
         return msgspec.structs.replace(found, base=bases)
     changes: dict[str, object] = {}
