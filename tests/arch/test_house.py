@@ -16,6 +16,8 @@ PURE = {"model", "binary", "needs", "dockerfile", "layer", "oci", "report"}
 # Modules of pure rooms that are doors, and say so in their name.
 DOORS = {
     "layer/content",
+    "layer/difference",
+    "layer/stack",
     "layer/threads",
     "layer/unpack",
     "oci/contents",

@@ -78,6 +78,12 @@ def plain_header(name: bytes, size: int, kind: bytes = TYPE_FILE, mode: int = 0o
     return _block(_Fields(name, kind, mode, 0, 0, 0, size))
 
 
+def whiteout_header(path: str) -> bytes:
+    """The entry that removes `path` of lower layers (OCI image-spec, layer.md "Whiteouts")."""
+    above, _, name = path.rpartition("/")
+    return _blocks(_Fields(_encoded(f"{above}/.wh.{name}"[1:]), TYPE_FILE, 0, 0, 0, 0))
+
+
 def _check(path: str, node: Node) -> None:
     last = path.rpartition("/")[2]
     if last.startswith(".wh."):

@@ -10,19 +10,27 @@ from typing import BinaryIO
 
 from whit.layer.compress import compressor_name, make_compressor
 from whit.layer.content import open_content
-from whit.layer.header import END_OF_TAR, header_of, padding
+from whit.layer.header import END_OF_TAR, header_of, padding, whiteout_header
 from whit.model.image import Compression, Layer
 from whit.model.names import Digest
 from whit.model.tree import File, Link, Tree
 
 
-def write_layer(tree: Tree, compression: Compression, out: BinaryIO, comment: str = "") -> Layer:
-    """Write `tree` to `out`. Errors: UnwritableNode, ContentUnreadable, ContentChanged.
+def write_layer(
+    tree: Tree,
+    compression: Compression,
+    out: BinaryIO,
+    comment: str = "",
+    removed: tuple[str, ...] = (),
+) -> Layer:
+    """Write `tree` to `out`, and a whiteout for each path of lower layers that is `removed`.
+
+    Errors: UnwritableNode, ContentUnreadable, ContentChanged.
 
     An OSError comes from `out`; it is the caller's to name. After any error what `out` holds is
     worth nothing.
     """
-    entries = _entries_of(tree)
+    entries = _entries_of(tree, removed)
     tar_bytes = len(END_OF_TAR) + sum(len(header) + _padded(file) for header, file in entries)
     stream = _Stream(compression, tar_bytes, out)
     try:
@@ -47,11 +55,13 @@ def write_layer(tree: Tree, compression: Compression, out: BinaryIO, comment: st
     )
 
 
-def layer_inputs(tree: Tree, compression: Compression) -> tuple[bytes, ...]:
+def layer_inputs(
+    tree: Tree, compression: Compression, removed: tuple[str, ...] = ()
+) -> tuple[bytes, ...]:
     """Everything the bytes of `write_layer` depend on, without reading a file: a key's parts."""
     parts: list[bytes] = [compression.format.encode()]
     tar_bytes = len(END_OF_TAR)
-    for header, file in _entries_of(tree):
+    for header, file in _entries_of(tree, removed):
         parts.append(header)
         tar_bytes += len(header) + _padded(file)
         if file is not None:
@@ -59,7 +69,7 @@ def layer_inputs(tree: Tree, compression: Compression) -> tuple[bytes, ...]:
     return (compressor_name(compression, tar_bytes).encode(), *parts)
 
 
-def _entries_of(tree: Tree) -> list[tuple[bytes, File | None]]:
+def _entries_of(tree: Tree, removed: tuple[str, ...]) -> list[tuple[bytes, File | None]]:
     """Headers in writing order: hard links last, since a reader must have met their target."""
     known = tree.as_dict()
     first: list[tuple[bytes, File | None]] = []
@@ -71,7 +81,8 @@ def _entries_of(tree: Tree) -> list[tuple[bytes, File | None]]:
             last.append((header_of(path, node, linked), None))
         else:
             first.append((header_of(path, node), node if isinstance(node, File) else None))
-    return first + last
+    gone: list[tuple[bytes, File | None]] = [(whiteout_header(path), None) for path in removed]
+    return first + gone + last
 
 
 def _padded(file: File | None) -> int:

@@ -35,5 +35,14 @@ class Runtime(msgspec.Struct, frozen=True):
         return [*own, *words]
 
     @property
+    def uncovered(self) -> "Runtime":
+        """The same for a caller who covers the cgroups himself."""
+        return Runtime(self.name, self.path, How.NO_CGROUPS) if self.is_curtained else self
+
+    @property
+    def is_curtained(self) -> bool:
+        return self.how is How.CURTAIN
+
+    @property
     def has_cgroups(self) -> bool:
         return self.how is How.PLAIN

@@ -59,11 +59,13 @@ rm -rf -- "$directory"
 class Capture(msgspec.Struct, frozen=True):
     """Keep the program's output (both streams, in order) up to `limit_bytes`; drop the rest.
 
-    `stdin` is a descriptor to read from, or nothing.
+    `stdin` is a descriptor to read from, or nothing. `sink` hears every piece as it comes, and then
+    the last `limit_bytes` are kept instead of the first.
     """
 
     limit_bytes: int
     stdin: int = subprocess.DEVNULL
+    sink: Callable[[bytes], None] | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -105,7 +107,7 @@ def run(
     _check_limits(request.limits, host)
     document = runtime_document(request, host, host_files(request, workspace.path))
     (workspace.path / "config.json").write_bytes(runtime_bytes(document))
-    call = _Call(runtime, workspace)
+    call = Call(runtime, workspace)
     with ExitStack() as ending:
         connect = None
         if request.ports:
@@ -116,27 +118,38 @@ def run(
         # Outermost: a signal during the clean-up must not interrupt it.
         ending.enter_context(_forwarding(call))
         ending.callback(call.end)
-        process = call.start(request, capture)
+        process = call.start(capture, terminal=request.terminal)
         if request.limits.seconds:
             ending.enter_context(_timed(call, request.limits.seconds, watch))
         if connect:
             connect(process, workspace)
-        output, dropped = _read(process, capture)
+        output, dropped = read_output(process, capture)
         status = process.wait()
         seconds = time.monotonic() - started
     if call.was_interrupted:
         raise KeyboardInterrupt
     status = 128 - status if status < 0 else status
     if status and not call.timed_out:
-        call.raise_complaint(request)
+        call.raise_complaint(request.args[0])
     return Outcome(status, seconds, output, dropped, call.timed_out)
 
 
-class _Call:
-    """One call of the runtime and what must be undone after it."""
+class Call:
+    """One call of the runtime and what must be undone after it.
 
-    def __init__(self, runtime: Runtime, workspace: Workspace) -> None:
+    `prefix` is a command that ends in executing the rest of its words: what has to be mounted
+    for this call alone. `inherited` are descriptors that it reads.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        workspace: Workspace,
+        prefix: tuple[str, ...] = (),
+        inherited: tuple[int, ...] = (),
+    ) -> None:
         self.runtime, self.workspace = runtime, workspace
+        self.prefix, self.inherited = prefix, inherited
         self.state = str(workspace.state)
         self.log = workspace.path / "runtime.log"
         self.timed_out = False
@@ -146,7 +159,7 @@ class _Call:
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
 
-    def start(self, request: RunRequest, capture: Capture | None) -> subprocess.Popen[bytes]:
+    def start(self, capture: Capture | None, *, terminal: bool) -> subprocess.Popen[bytes]:
         self._is_captured = capture is not None
         delete = self.runtime.command(self.state, "delete", "--force", self.workspace.name)
         self._keeper = subprocess.Popen(
@@ -163,7 +176,8 @@ class _Call:
             stderr=subprocess.STDOUT if capture else None,
             # A terminal's keys signal its whole foreground group: with a group of its own the
             # runtime hears them once, from us. With a pty of its own it must read the terminal.
-            process_group=None if request.terminal else 0,
+            process_group=None if terminal else 0,
+            pass_fds=self.inherited,
         )
         self._tell_keeper(f"{self._process.pid}\n")
         if self.was_interrupted:
@@ -187,10 +201,12 @@ class _Call:
                 self._process.send_signal(number)
 
     def arguments(self, *options: str) -> list[str]:
-        plain = self.runtime.command(self.state)
+        # A prefix that mounts also covers what the runtime must not see.
+        runtime = self.runtime.uncovered if self.prefix else self.runtime
+        plain = runtime.command(self.state)
         words = ["run", "--bundle", str(self.workspace.path)]
         words += ["--pid-file", str(self.workspace.path / "pid"), self.workspace.name]
-        return [*plain, *options, *words]
+        return [*self.prefix, *plain, *options, *words]
 
     def kill(self) -> None:
         """Kill the container; a runtime that made none yet is killed itself."""
@@ -242,7 +258,7 @@ class _Call:
                 self._keeper.stdin.write(line.encode())
                 self._keeper.stdin.flush()
 
-    def raise_complaint(self, request: RunRequest) -> None:
+    def raise_complaint(self, program: str) -> None:
         """Raise what the runtime logged as an error, if it did."""
         complaint = _complaint_in(self._read_log())
         if not complaint:
@@ -253,7 +269,7 @@ class _Call:
         replay = shlex.join(self.arguments())
         if is_the_program(complaint):
             raise CannotStart(
-                f"{request.args[0]} could not be started in the container",
+                f"{program} could not be started in the container",
                 hint=f"look at it with `whit plan`; for an hour this replays it: {replay}",
                 output=complaint,
             )
@@ -297,13 +313,19 @@ def _check_limits(limits: Limits, host: HostFacts) -> None:
         )
 
 
-def _read(process: subprocess.Popen[bytes], capture: Capture | None) -> tuple[bytes, int]:
+def read_output(process: subprocess.Popen[bytes], capture: Capture | None) -> tuple[bytes, int]:
     """Everything the program says, in bounded memory."""
     if not capture or not process.stdout:
         return b"", 0
     kept, dropped = bytearray(), 0
     descriptor = process.stdout.fileno()
     while chunk := os.read(descriptor, 1 << 16):
+        if capture.sink:
+            capture.sink(chunk)
+            kept += chunk
+            dropped += max(len(kept) - capture.limit_bytes, 0)
+            del kept[: max(len(kept) - capture.limit_bytes, 0)]
+            continue
         room = capture.limit_bytes - len(kept)
         kept += chunk[: max(room, 0)]
         dropped += max(len(chunk) - max(room, 0), 0)
@@ -311,7 +333,7 @@ def _read(process: subprocess.Popen[bytes], capture: Capture | None) -> tuple[by
 
 
 @contextmanager
-def _timed(call: _Call, seconds: float, watch: Callable[[int], bool] | None) -> Iterator[None]:
+def _timed(call: Call, seconds: float, watch: Callable[[int], bool] | None) -> Iterator[None]:
     """End the call when its time is over, or as soon as `watch` has seen enough."""
     over = threading.Event()
     deadline = time.monotonic() + seconds
@@ -335,7 +357,7 @@ def _timed(call: _Call, seconds: float, watch: Callable[[int], bool] | None) -> 
 
 
 @contextmanager
-def _forwarding(call: _Call) -> Iterator[None]:
+def _forwarding(call: Call) -> Iterator[None]:
     """Pass signals on while the program runs; only a main thread may, elsewhere nothing changes."""
 
     def forward(number: int, _frame: FrameType | None) -> None:

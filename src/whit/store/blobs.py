@@ -74,15 +74,21 @@ class Store:
 
     # ---- blobs ------------------------------------------------------------------------------
 
-    def write_layer(self, tree: Tree, compression: Compression, comment: str = "") -> Layer:
+    def write_layer(
+        self,
+        tree: Tree,
+        compression: Compression,
+        comment: str = "",
+        removed: tuple[str, ...] = (),
+    ) -> Layer:
         """Write `tree` as a layer, unless an earlier build did and the blob is still right."""
-        key = key_of("layer", *layer_inputs(tree, compression))
+        key = key_of("layer", *layer_inputs(tree, compression, removed))
         known = self._known_layer(key)
         if known is not None and self.is_intact(known.digest, known.size):
             return msgspec.structs.replace(known, comment=comment)
         self._use()
         with writing(self.directory), partial_file(self.directory) as (file, partial):
-            layer = write_layer(tree, compression, file, comment)
+            layer = write_layer(tree, compression, file, comment, removed)
             settle(file, partial, blob_path(self.directory, layer.digest))
         value = msgspec.json.encode(layer)
         self.steps.put(key, value)

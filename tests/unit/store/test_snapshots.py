@@ -1,0 +1,58 @@
+"""Snapshots appear complete or not at all, and dead drafts go."""
+
+import os
+from pathlib import Path
+
+from whit.store.snapshots import Snapshots
+from whit.store.steps import key_of
+
+
+def test_a_snapshot_is_there_once_it_is_settled(tmp_path: Path):
+    snapshots, key = Snapshots(str(tmp_path)), key_of("a")
+    assert snapshots.find(key) is None
+    with snapshots.draft() as draft:
+        (Path(draft.files) / "x").write_text("x")
+        place = snapshots.settle(draft, key, "RUN make")
+    assert snapshots.find(key) == place
+    assert (Path(place) / "x").read_text() == "x"
+    assert not list(tmp_path.glob("draft-*"))
+
+
+def test_the_first_of_two_makers_wins(tmp_path: Path):
+    snapshots, key = Snapshots(str(tmp_path)), key_of("a")
+    with snapshots.draft() as one, snapshots.draft() as two:
+        (Path(one.files) / "first").touch()
+        places = {snapshots.settle(one, key), snapshots.settle(two, key)}
+    assert len(places) == 1
+    assert (Path(places.pop()) / "first").exists()
+    assert not list(tmp_path.glob("draft-*"))
+
+
+def test_a_draft_of_a_dead_maker_goes_and_a_living_one_stays(tmp_path: Path):
+    snapshots = Snapshots(str(tmp_path))
+    dead = tmp_path / "draft-1-1"
+    (dead / "fs").mkdir(parents=True)
+    (dead / "lock").touch()
+    with snapshots.draft() as draft:
+        Snapshots(str(tmp_path))
+        assert Path(draft.files).is_dir()
+        assert not dead.exists()
+
+
+def test_another_key_with_the_same_short_name_is_a_miss(tmp_path: Path):
+    snapshots, key = Snapshots(str(tmp_path)), key_of("a")
+    with snapshots.draft() as draft:
+        snapshots.settle(draft, key)
+    assert snapshots.find(key[:20] + "0" * 44) is None
+
+
+def test_prune_removes_what_nobody_used(tmp_path: Path):
+    snapshots, old, new = Snapshots(str(tmp_path)), key_of("old"), key_of("new")
+    for key in (old, new):
+        with snapshots.draft() as draft:
+            (Path(draft.files) / "x").write_bytes(b"x" * 10_000)
+            snapshots.settle(draft, key)
+    os.utime(tmp_path / old[:20], (1, 1))
+    assert snapshots.prune(3600) >= 10_000
+    assert snapshots.find(old) is None
+    assert snapshots.find(new)
