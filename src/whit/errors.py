@@ -363,7 +363,7 @@ class ChooseProgram(RequestError):
 
 
 class NeedsCgo(RequestError):
-    """A package of the program is written for cgo, which whit does not build yet."""
+    """A package of the program is written for cgo, which is off."""
 
     code = "G004"
 
@@ -453,6 +453,12 @@ class ReleaseUnreachable(WorldError):
 
     code = "G018"
     temporary = True
+
+
+class NoCCompiler(HostError):
+    """The program has C code and no compiler here can build it for its platform."""
+
+    code = "G019"
 
 
 # ---- sandbox and prove ----------------------------------------------------------------------

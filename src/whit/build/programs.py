@@ -82,7 +82,11 @@ def _told(compilation: "Compilation", binaries: tuple[Binary, ...]) -> str:
         detail += f" and {len(binaries) - 4} more"
     toolchain = compilation.toolchain
     origin = "" if toolchain.origin == "PATH" else f" from {toolchain.origin}"
-    return f"{detail} for {compilation.recipe.platform} with Go {toolchain.version}{origin}"
+    detail += f" for {compilation.recipe.platform} with Go {toolchain.version}{origin}"
+    way = compilation.way
+    if way.mode.value == "off":
+        return detail + (f", without cgo: {way.reason}" if way.reason else "")
+    return f"{detail}, cgo {way.mode.value}: {way.reason}"
 
 
 def map_file(path: str) -> memoryview:
@@ -170,6 +174,7 @@ def recipe_of(request: Request, platform: Platform) -> Recipe:
         source=read_source(request.source, request.directory),
         platform=platform,
         strip=go.strip,
+        cgo=go.cgo,
         ldflags=go.ldflags,
         tags=go.tags,
         gcflags=go.gcflags,

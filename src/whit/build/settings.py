@@ -14,7 +14,7 @@ import msgspec
 
 from whit.errors import BadSetting, BadSettingsFile, Place, UnknownSetting
 from whit.model.image import Effort, Format
-from whit.model.program import Strip
+from whit.model.program import Cgo, Strip
 from whit.model.registries import RegistrySettings
 
 FILE_NAME = "whit.toml"
@@ -24,6 +24,7 @@ MAX_FILE_BYTES = 1 << 20
 class GoSettings(msgspec.Struct, frozen=True, rename="kebab"):
     version: str = ""
     strip: Strip = Strip.ALL
+    cgo: Cgo = Cgo.AUTO
     ldflags: tuple[str, ...] = ()
     gcflags: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

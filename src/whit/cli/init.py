@@ -22,6 +22,7 @@ EXAMPLE = """\
 
 [go]
 # version = "1.26.8"       # another release than the one on PATH
+# cgo = "auto"             # auto, off, static (musl, runs on an empty image), dynamic (glibc)
 # strip = "all"            # all (-s -w), dwarf (-w), none
 # ldflags = ["-X main.version={{.Version}}"]   # Version Commit ShortCommit Branch Tag Date Env.NAME
 # gcflags = []

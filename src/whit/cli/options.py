@@ -14,7 +14,7 @@ from whit.build.call import request_of
 from whit.build.request import Request
 from whit.build.settings import parse_assignments
 from whit.model.image import Effort, Format
-from whit.model.program import Strip
+from whit.model.program import Cgo, Strip
 
 
 class Flag(msgspec.Struct, frozen=True):
@@ -35,6 +35,10 @@ FLAGS = (
     Flag(
         ("--strip",), "go.strip", "compile", "What the linker leaves out.",
         choices=tuple(s.value for s in Strip),
+    ),
+    Flag(
+        ("--cgo",), "go.cgo", "compile", "What becomes of C code [auto].",
+        choices=tuple(c.value for c in Cgo),
     ),
     Flag(("--ldflags",), "go.ldflags", "compile", "More linker flags.", "FLAGS", True),
     Flag(("--need",), "needs.add", "needs", "Take this although no rule asks.", "CODE", True),

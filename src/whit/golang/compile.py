@@ -10,6 +10,17 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from whit.errors import GoStopped
+from whit.golang.cgo import (
+    Way,
+    after_static,
+    better_way,
+    first_way,
+    may_have_c,
+    read_answer,
+    remember,
+    start_asking,
+    was_c,
+)
 from whit.golang.command import build_arguments, inherited_linker_flags
 from whit.golang.environment import build_environment, go_setting, module_cache
 from whit.golang.gomod import read_gomod
@@ -18,7 +29,7 @@ from whit.golang.output import Made, OutputPlace, cache_of, go_caches
 from whit.golang.process import Outcome, Running, find_program
 from whit.golang.toolchain import Toolchain, find_go, newer_go
 from whit.golang.versions import parse_release
-from whit.model.program import Binary, Recipe
+from whit.model.program import Binary, Cgo, Recipe
 
 
 def compile(recipe: Recipe) -> tuple[Binary, ...]:  # noqa: A001 - the word of the field
@@ -51,7 +62,7 @@ class Compilation:
         self.warnings: tuple[str, ...] = _early_warnings(
             recipe, env, go_setting("GOFLAGS", env, toolchain.root)
         )
-        self._env = env
+        self._env, self._user_env = env, env
         self._from_cache = bool(recipe.source.version) and _is_in_module_cache(
             recipe, toolchain, env
         )
@@ -59,6 +70,14 @@ class Compilation:
         self._place = OutputPlace(recipe, cache_of(env))
         try:
             self._listing: Running | None = None
+            self._asking: Running | None = None
+            self.way, is_settled = first_way(recipe, env)
+            self._take(self.way)
+            if not is_settled and may_have_c(recipe):
+                self._asking = start_asking(recipe, toolchain, self._go_env())
+                if was_c(self._place.root):
+                    # The last build had C code: without it this one would only be built twice.
+                    self._take(self._way_of_answer())
             self._build = self._start()
             if _names_several(recipe):
                 from whit.golang.listing import start_listing  # noqa: PLC0415
@@ -75,6 +94,7 @@ class Compilation:
             for mended in (self._from_proxy, self._with_newer_go, self._without_vcs):
                 if not outcome.is_good:
                     outcome = mended(outcome)
+            outcome = self._with_c(outcome)
             if not outcome.is_good:
                 from whit.golang.diagnosis import diagnose  # noqa: PLC0415
 
@@ -92,14 +112,47 @@ class Compilation:
 
     def cancel(self) -> None:
         """End what still runs and give the output place free."""
-        for name in ("_build", "_listing"):
+        for name in ("_build", "_listing", "_asking"):
             running: Running | None = getattr(self, name, None)
             if running is not None:
                 running.end()
         self._place.close()
 
+    def _take(self, way: Way) -> None:
+        self.way = way
+        self._env = {**self._user_env, **way.environment}
+
+    def _way_of_answer(self) -> Way:
+        assert self._asking is not None  # noqa: S101 - for the type checker
+        packages = read_answer(self._asking.wait())
+        return better_way(packages, self.recipe, self._user_env)
+
+    def _with_c(self, outcome: Outcome) -> Outcome:
+        """Once more with C code, where Go says that there is some besides its own; and against
+        glibc, where musl does not do. What can be built without C is not held up.
+        """
+        if self._asking is not None and self.way.mode is Cgo.OFF:
+            way = self._way_of_answer()
+            if way.mode is Cgo.OFF:
+                self.way = way
+            else:
+                self._take(way)
+                self._build = self._start()
+                outcome = self._build.wait()
+        if not outcome.is_good and self.recipe.cgo is Cgo.AUTO and self.way.mode is Cgo.STATIC:
+            dynamic = after_static(self.recipe, self._user_env, self.way)
+            if dynamic is not None:
+                self._take(dynamic)
+                self._build = self._start()
+                outcome = self._build.wait()
+        if self._asking is not None:
+            remember(self._place.root, self.way)
+        if self.way.warning:
+            self.warnings += (self.way.warning,)
+        return outcome
+
     def _start(self) -> Running:
-        recipe, go = self.recipe, self.toolchain
+        recipe, go = self.way.applied(self.recipe), self.toolchain
         goflags = go_setting("GOFLAGS", self._env, go.root)
         arguments = build_arguments(recipe, self._fill, inherited_linker_flags(goflags))
         if recipe.source.version:
@@ -154,7 +207,8 @@ class Compilation:
 
         self.warnings += (refusal(self.recipe.source.directory, self._env),)
         flags = go_setting("GOFLAGS", self._env, self.toolchain.root)
-        self._env["GOFLAGS"] = f"{flags} -buildvcs=false".strip()
+        self._user_env = {**self._user_env, "GOFLAGS": f"{flags} -buildvcs=false".strip()}
+        self._take(self.way)
         self._build = self._start()
         return self._build.wait()
 

@@ -34,9 +34,10 @@ def diagnose(
         needy = _cgo_packages(outcome, recipe, toolchain, env)
         if needy:
             return NeedsCgo(
-                f"{_listed(needy)} needs cgo, which whit does not build yet",
-                hint="use a package without C, or build the program by hand with CGO_ENABLED=1 "
-                "and give whit the binary",
+                f"{_listed(needy)} needs cgo, which is off here",
+                hint="--cgo static builds the C code too, --cgo auto decides by itself"
+                if not recipe.source.version
+                else "--cgo static builds the C code too",
                 output=error.output,
             )
     if isinstance(error, NoProgram) and not recipe.source.version:

@@ -21,9 +21,9 @@ _VARIANTS = {
 def build_environment(recipe: Recipe, user: Mapping[str, str]) -> dict[str, str]:
     """`user` is the process's environment; the recipe's goes over it, the platform over both.
 
-    cgo is off unless one of the two says otherwise.
+    Whether C code is compiled stands in it only if one of the two says so (golang.cgo decides).
     """
-    env = {"CGO_ENABLED": "0", **user, **dict(recipe.env)}
+    env = {**user, **dict(recipe.env)}
     env |= platform_environment(recipe.platform)
     if recipe.offline:
         # GONOPROXY=none sends private modules, too, to the proxy that is off.

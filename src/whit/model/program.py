@@ -15,6 +15,15 @@ class Strip(StrEnum):
     NONE = "none"
 
 
+class Cgo(StrEnum):
+    """What becomes of C code: decided from the packages, left out, or linked in either way."""
+
+    AUTO = "auto"
+    OFF = "off"
+    STATIC = "static"
+    DYNAMIC = "dynamic"
+
+
 class Source(msgspec.Struct, frozen=True):
     """Where Go source lies.
 
@@ -33,6 +42,7 @@ class Recipe(msgspec.Struct, frozen=True):
     source: Source
     platform: Platform
     strip: Strip = Strip.ALL
+    cgo: Cgo = Cgo.AUTO
     ldflags: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     gcflags: tuple[str, ...] = ()
