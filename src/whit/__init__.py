@@ -35,7 +35,7 @@ def build(
 ) -> "tuple[Result, ...]":
     """Build an image for each program of `source`, as `whit build` does.
 
-    `source` is a directory or pattern, a module path at a version, or a static program, as seen
+    `source` is a directory or pattern, a module path at a version, or a finished program, as seen
     from `directory` (the current one). `settings` are those of whit.toml by their dotted keys
     (`{"output.to": ["oci:out"]}`); they go over `WHIT_` variables, and those over `config` (the
     nearest whit.toml). `push` sends the image where its name says; `listen` is called with each

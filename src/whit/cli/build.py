@@ -51,7 +51,7 @@ def command(
     """Compile SOURCE, find out what it needs, and make the smallest image that runs it.
 
     SOURCE is a directory or pattern (. ./cmd/app ./cmd/...), a module path at a version
-    (example.com/app/cmd/app@latest), or a static program. The image's reference is printed on
+    (example.com/app/cmd/app@latest), or a finished program. The image's reference is printed on
     stdout; it lies in the local store and wherever --to and --push say. Several platforms
     (--platform linux/amd64,linux/arm64 or all) make an index under one name.
     """

@@ -1,0 +1,3 @@
+module example.com/rome
+
+go 1.21
