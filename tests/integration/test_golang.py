@@ -16,7 +16,7 @@ from whit.golang.compile import compile, start_compile  # noqa: A004 - the word 
 from whit.golang.source import read_source
 from whit.golang.toolchain import find_go, go_on_path
 from whit.model.names import Platform, digest_of
-from whit.model.program import Recipe, Strip
+from whit.model.program import Cgo, Recipe, Strip
 
 pytestmark = pytest.mark.go
 HERE = Platform("linux", {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine])
@@ -138,7 +138,8 @@ def test_compiler_errors_stay_as_they_are(module: Path):
     ],
 )  # fmt: skip
 def test_what_cannot_be_built_says_why(tmp_path: Path, files: dict[str, str], code: str):
-    assert refused(recipe(write(tmp_path, files), offline=True)).code == code
+    made = recipe(write(tmp_path, files), offline=True, cgo=Cgo.OFF)
+    assert refused(made).code == code
 
 
 def test_no_module(tmp_path: Path):
@@ -237,7 +238,7 @@ def test_interrupted_go_ends_with_its_children(module: Path, tmp_path: Path):
     assert real
     code = (
         "from whit.golang.compile import compile; from whit.golang.source import read_source;"
-        "from whit.model.program import Recipe; from whit.model.names import Platform;"
+        "from whit.model.program import Cgo, Recipe; from whit.model.names import Platform;"
         f"compile(Recipe(read_source('.', {str(module)!r}), Platform('linux', 'amd64')))"
     )
     env = {**os.environ, "PATH": f"{shim.parent}:{os.environ['PATH']}"}
@@ -339,9 +340,29 @@ def test_a_module_at_a_version_that_needs_cgo(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("GONOSUMDB", "*")
     monkeypatch.setenv("GOFLAGS", "-modcacherw")
     monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
-    error = refused(recipe(tmp_path, "example.com/c/cmd/app@v1.0.0"))
+    error = refused(recipe(tmp_path, "example.com/c/cmd/app@v1.0.0", cgo=Cgo.OFF))
     assert error.code == "G004"
     assert "example.com/c/sound" in error.message
+
+
+@pytest.mark.gcc
+def test_a_module_at_a_version_with_a_stub_for_builds_without_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It compiles without C and then does nothing: only the packages tell that there is C code."""
+    files = {
+        "main.go": "package main\n\nfunc main() { println(answer()) }\n",
+        "with.go": 'package main\n\n// static int f(void) { return 42; }\nimport "C"\n\n'
+        "func answer() int { return int(C.f()) }\n",
+        "without.go": "//go:build !cgo\n\npackage main\n\nfunc answer() int { return 0 }\n",
+    }
+    monkeypatch.setenv("GOPROXY", proxy_with(tmp_path / "proxy", "example.com/c", files))
+    monkeypatch.setenv("GONOSUMDB", "*")
+    monkeypatch.setenv("GOFLAGS", "-modcacherw")
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
+    for _ in range(2):
+        (made,) = compile(recipe(tmp_path, "example.com/c@v1.0.0"))
+        assert said_by(made.path) == "42"
 
 
 @pytest.mark.gobin

@@ -22,7 +22,7 @@ from whit.golang.gomod import read_gomod
 from whit.golang.process import Outcome, Running, find_program
 from whit.golang.toolchain import Toolchain
 from whit.model.names import Platform
-from whit.model.program import Cgo, Recipe, Strip
+from whit.model.program import Cgo, Recipe, Source, Strip
 
 # Import path, or the standard library's mark; linker flags; pkg-config packages.
 _FORMAT = (
@@ -108,11 +108,23 @@ def first_way(recipe: Recipe, env: Mapping[str, str]) -> tuple[Way, bool]:
     return OFF, mode is Cgo.OFF
 
 
-def start_asking(recipe: Recipe, toolchain: Toolchain, env: Mapping[str, str]) -> Running:
+def start_asking(
+    source: Source, tags: Sequence[str], toolchain: Toolchain, env: Mapping[str, str]
+) -> Running:
     """Ask Go which packages of the program have C code."""
-    flags = ("-deps", f"-tags={','.join(recipe.tags)}") if recipe.tags else ("-deps",)
-    command = (toolchain.path, "list", "-e", *flags, "-f", _FORMAT, "--", *recipe.source.packages)
-    return Running(command, {**env, "CGO_ENABLED": "1"}, recipe.source.directory)
+    flags = ("-deps", f"-tags={','.join(tags)}") if tags else ("-deps",)
+    command = (toolchain.path, "list", "-e", *flags, "-f", _FORMAT, "--", *source.packages)
+    return Running(command, {**env, "CGO_ENABLED": "1"}, source.directory)
+
+
+def ask_of_version(recipe: Recipe, toolchain: Toolchain, env: Mapping[str, str]) -> Outcome:
+    """The same for a module at a version, once it lies in the module cache."""
+    from whit.golang.module import in_module_with  # noqa: PLC0415
+
+    def asked(there: Source, chosen: Mapping[str, str]) -> Outcome:
+        return start_asking(there, recipe.tags, toolchain, chosen).wait()
+
+    return in_module_with(recipe.source, toolchain, env, asked) or Outcome(1, "", "")
 
 
 def read_answer(outcome: Outcome) -> tuple[CPackage, ...]:
@@ -163,7 +175,7 @@ def after_static(recipe: Recipe, env: Mapping[str, str], tried: Way) -> Way | No
 def may_have_c(recipe: Recipe) -> bool:
     """Whether Go has to be asked: not for a module that requires no other and imports no C."""
     if recipe.source.version:
-        return False
+        return True
     root = read_gomod(recipe.source.directory).root or recipe.source.directory
     try:
         with open(os.path.join(root, "go.mod"), "rb") as file:
@@ -191,13 +203,18 @@ def _imports_c(path: str) -> bool:
         return False
 
 
-def was_c(place: str) -> bool:
-    """Whether the last build at this output place had C code."""
+def remembered(place: str) -> str:
+    """The way that the last build at this output place took, "" for none."""
     try:
         with open(os.path.join(place, _MEMORY), encoding="ascii") as file:
-            return file.read(16) in (Cgo.STATIC, Cgo.DYNAMIC)
+            return file.read(16)
     except (OSError, UnicodeDecodeError):
-        return False
+        return ""
+
+
+def is_exact(version: str) -> bool:
+    """Whether a version means the same tomorrow: v1.2.3, but not latest, v1 or a branch."""
+    return version.startswith("v") and version.count(".") >= 2
 
 
 def remember(place: str, way: Way) -> None:

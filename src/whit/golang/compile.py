@@ -13,13 +13,15 @@ from whit.errors import GoStopped
 from whit.golang.cgo import (
     Way,
     after_static,
+    ask_of_version,
     better_way,
     first_way,
+    is_exact,
     may_have_c,
     read_answer,
     remember,
+    remembered,
     start_asking,
-    was_c,
 )
 from whit.golang.command import build_arguments, inherited_linker_flags
 from whit.golang.environment import build_environment, go_setting, module_cache
@@ -73,9 +75,15 @@ class Compilation:
             self._asking: Running | None = None
             self.way, is_settled = first_way(recipe, env)
             self._take(self.way)
-            if not is_settled and may_have_c(recipe):
-                self._asking = start_asking(recipe, toolchain, self._go_env())
-                if was_c(self._place.root):
+            last = remembered(self._place.root)
+            is_known = is_exact(recipe.source.version) and last == Cgo.OFF
+            self._asks = not is_settled and not is_known and may_have_c(recipe)
+            if self._asks:
+                if not recipe.source.version:
+                    self._asking = start_asking(
+                        recipe.source, recipe.tags, toolchain, self._go_env()
+                    )
+                if last in (Cgo.STATIC, Cgo.DYNAMIC):
                     # The last build had C code: without it this one would only be built twice.
                     self._take(self._way_of_answer())
             self._build = self._start()
@@ -123,15 +131,17 @@ class Compilation:
         self._env = {**self._user_env, **way.environment}
 
     def _way_of_answer(self) -> Way:
-        assert self._asking is not None  # noqa: S101 - for the type checker
-        packages = read_answer(self._asking.wait())
-        return better_way(packages, self.recipe, self._user_env)
+        if self._asking is not None:
+            answer = self._asking.wait()
+        else:
+            answer = ask_of_version(self.recipe, self.toolchain, self._go_env())
+        return better_way(read_answer(answer), self.recipe, self._user_env)
 
     def _with_c(self, outcome: Outcome) -> Outcome:
         """Once more with C code, where Go says that there is some besides its own; and against
         glibc, where musl does not do. What can be built without C is not held up.
         """
-        if self._asking is not None and self.way.mode is Cgo.OFF:
+        if self._asks and self.way.mode is Cgo.OFF:
             way = self._way_of_answer()
             if way.mode is Cgo.OFF:
                 self.way = way
@@ -145,7 +155,7 @@ class Compilation:
                 self._take(dynamic)
                 self._build = self._start()
                 outcome = self._build.wait()
-        if self._asking is not None:
+        if self._asks and outcome.is_good:
             remember(self._place.root, self.way)
         if self.way.warning:
             self.warnings += (self.way.warning,)

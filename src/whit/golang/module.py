@@ -7,7 +7,8 @@ of its own, while the module cache stays the user's.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,8 @@ from whit.golang.listing import Package, list_packages
 from whit.golang.process import run
 from whit.golang.toolchain import Toolchain
 from whit.model.program import Recipe, Source
+
+T = TypeVar("T")
 
 LIST_LIMIT_SECONDS = 20
 
@@ -87,6 +90,22 @@ def list_of_version(
     """The source's package and all that it imports, as `go list` says in a module of its own that
     asks for nothing else; nothing when Go cannot say.
     """
+
+    def listed(there: Source, chosen: Mapping[str, str]) -> tuple[Package, ...]:
+        return list_packages(there, toolchain, chosen, flags=("-deps",))
+
+    return in_module_with(source, toolchain, env, listed) or ()
+
+
+def in_module_with(
+    source: Source,
+    toolchain: Toolchain,
+    env: Mapping[str, str],
+    ask: Callable[[Source, Mapping[str, str]], T],
+) -> T | None:
+    """What `ask` says in a module that requires the source's package and nothing else; None when
+    there cannot be one.
+    """
     from tempfile import TemporaryDirectory  # noqa: PLC0415
 
     with TemporaryDirectory(prefix="whit-") as place:
@@ -96,9 +115,8 @@ def list_of_version(
         package = source.packages[0]
         get = (toolchain.path, "get", "--", f"{package}@{source.version}")
         if not run(get, chosen, place, LIST_LIMIT_SECONDS).is_good:
-            return ()
-        here = msgspec.structs.replace(source, directory=place)
-        return list_packages(here, toolchain, chosen, (package,), flags=("-deps",))
+            return None
+        return ask(Source(place, (package,)), chosen)
 
 
 def is_cached(source: Source, cache: str) -> bool:

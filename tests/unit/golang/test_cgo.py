@@ -13,10 +13,11 @@ from whit.golang.cgo import (
     after_static,
     better_way,
     first_way,
+    is_exact,
     may_have_c,
     read_answer,
     remember,
-    was_c,
+    remembered,
 )
 from whit.golang.process import Outcome
 from whit.model.names import Platform
@@ -172,8 +173,16 @@ def test_go_is_asked_only_where_c_is_possible(
 
 
 def test_the_last_way_is_remembered(tmp_path: Path):
-    assert not was_c(str(tmp_path))
-    for mode, expected in ((Cgo.STATIC, True), (Cgo.OFF, False)):
-        way, _ = first_way(cgo(Cgo.OFF), {})
+    assert remembered(str(tmp_path)) == ""
+    way, _ = first_way(cgo(Cgo.OFF), {})
+    for mode in (Cgo.STATIC, Cgo.OFF):
         remember(str(tmp_path), msgspec.structs.replace(way, mode=mode))
-        assert was_c(str(tmp_path)) is expected
+        assert remembered(str(tmp_path)) == mode
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("v1.2.3", True), ("v1.2.3-rc1", True), ("v1", False), ("latest", False)],
+)
+def test_versions_that_mean_the_same_tomorrow(version: str, expected: bool):
+    assert is_exact(version) is expected
