@@ -21,7 +21,8 @@ from whit.build.publish import Release
 from whit.build.request import Request
 from whit.build.tags import names_of
 from whit.errors import WhitError
-from whit.model.image import Compression, Image, Layer
+from whit.model.image import Compression, Image
+from whit.model.plan import Plan
 from whit.model.program import Binary
 from whit.model.result import Result
 from whit.model.tree import File, Stored, Tree
@@ -31,6 +32,9 @@ from whit.store.blobs import Store
 
 if TYPE_CHECKING:
     from whit.build.ahead import Ahead
+
+# From so many programs on, other processes help to read them.
+FEWEST = 4
 
 
 def plan_only(
@@ -58,16 +62,19 @@ def build(
     name for each program, which is an index where there are several platforms.
     """
     opened = programs.opened(listen)
-    by_program: dict[str, list[Opened]] = {}
-    for one in opened:
-        by_program.setdefault(one.binary.package or one.binary.name, []).append(one)
-    names = [names_of(request, group[0].binary, len(by_program)) for group in by_program.values()]
+    groups = _groups(opened, request)
+    request = msgspec.structs.replace(request, measures=len(groups) == 1)
+    names = [names_of(request, group[0][0].binary, len(groups)) for group in groups]
     store = Store.open(house.store)
     try:
+        plans = _plans(opened, request, house, store, listen)
         # Every image is judged before the first one is published.
         made = [
-            tuple(_built(program, request, house, store, listen) for program in group)
-            for group in by_program.values()
+            tuple(
+                _finished([plans[id(one)] for one in image], request, house, store, listen)
+                for image in group
+            )
+            for group in groups
         ]
         return tuple(
             result
@@ -78,15 +85,48 @@ def build(
         store.close()
 
 
-def _built(
+def _groups(opened: tuple[Opened, ...], request: Request) -> list[list[list[Opened]]]:
+    """What gets a name, of images by platform, of programs in an image."""
+    if request.together:
+        platforms: dict[str, list[Opened]] = {}
+        for one in opened:
+            platforms.setdefault(str(one.binary.platform), []).append(one)
+        return [list(platforms.values())]
+    programs: dict[str, list[list[Opened]]] = {}
+    for one in opened:
+        programs.setdefault(one.binary.package or one.binary.name, []).append([one])
+    return list(programs.values())
+
+
+def _plans(
+    opened: tuple[Opened, ...], request: Request, house: House, store: Store, listen: Listener
+) -> dict[int, Planned]:
+    """The plan of every program, by the id of what was opened."""
+    if len(opened) < FEWEST:
+        return {id(one): _planned(one, request, house, store, listen) for one in opened}
+    from whit.build.reading import Readers
+
+    readers = Readers(opened, request, store)
+    found: dict[int, Planned] = {}
+    try:
+        for ours in (True, False):
+            for one in opened:
+                if readers.is_ours(one) is ours:
+                    found[id(one)] = _planned(one, request, house, store, listen)
+            readers.wait()
+        return found
+    finally:
+        readers.cancel()
+
+
+def _planned(
     opened: Opened, request: Request, house: House, store: Store, listen: Listener
-) -> Result:
+) -> Planned:
     ahead = _compress_ahead(opened.binary, request, store)
     try:
-        plan = planned(opened, request, house, store, listen)
+        return planned(opened, request, house, store, listen)
     finally:
         ahead.join()
-    return _finished(plan, request, house, store, listen)
 
 
 def _compress_ahead(binary: Binary, request: Request, store: Store) -> Thread:
@@ -109,23 +149,35 @@ def _compress_ahead(binary: Binary, request: Request, store: Store) -> Thread:
 
 
 def _finished(
-    plan: Planned, request: Request, house: House, store: Store, listen: Listener
+    plans: list[Planned], request: Request, house: House, store: Store, listen: Listener
 ) -> Result:
+    """One image of one program or of several."""
     from whit.build.stripping import Measurement
-    from whit.prove.verdict import refuse_broken
+    from whit.prove.verdict import joint_verdict, refuse_broken
 
-    measurement = Measurement(plan.binary, plan.go_version, store)
-    image = _image_of(plan, request, house, store, listen)
-    verdict = _judged(plan, image, request, house, store, listen)
+    first, whole = plans[0], plans[0].plan
+    if len(plans) > 1:
+        from whit.build.together import merged, needs_of_all
+
+        plans = list(merged(tuple(plans), request.settings.image.start))
+        first, whole = plans[0], needs_of_all(tuple(plans))
+    # A second link of all programs for each of many would cost more than the number is worth.
+    is_alone = request.measures and len(plans) == 1
+    measurement = Measurement(first.binary, first.go_version, store) if is_alone else None
+    image = _image_of(whole, request, house, store, listen)
+    verdicts = [_judged(one, image, request, house, store, listen) for one in plans]
+    verdict = joint_verdict(
+        [(one.binary.name, one_verdict) for one, one_verdict in zip(plans, verdicts, strict=True)]
+    )
     refuse_broken(verdict)
     return Result(
-        name=plan.binary.name,
-        binary=plan.binary,
-        go_version=plan.go_version,
-        plan=plan.plan,
+        name=first.binary.name,
+        binary=first.binary,
+        go_version=first.go_version,
+        plan=whole,
         image=image,
         verdict=verdict,
-        stripping=measurement.result(),
+        stripping=measurement.result() if measurement else None,
     )
 
 
@@ -157,23 +209,20 @@ def _published(
     )
 
 
-def _image_of(
-    plan: Planned, request: Request, house: House, store: Store, listen: Listener
-) -> Image:
-    """One layer for what programs share, one for the program, so that an edit moves one."""
+def _image_of(plan: Plan, request: Request, house: House, store: Store, listen: Listener) -> Image:
+    """One layer for what programs share and one for each program, so that an edit moves one."""
     from whit.oci.assemble import assemble
 
     begun = perf_counter()
     output = request.settings.output
     compression = Compression(output.compression, output.effort)
-    layers: list[Layer] = []
-    for tree, comment in (
-        (plan.plan.tree(programs=False), "what the program needs"),
-        (plan.plan.tree(programs=True), "the program"),
-    ):
-        if len(tree):
-            layers.append(store.write_layer(tree, compression, comment))
-    image = assemble(tuple(layers), plan.plan.config, house.created)
+    parts = [(plan.tree(programs=False), "what the program needs")]
+    parts += [
+        (Tree.of({entry.path: entry.node}), "the program") for entry in plan.entries
+        if entry.is_program
+    ]  # fmt: skip
+    layers = [store.write_layer(tree, compression, comment) for tree, comment in parts if len(tree)]
+    image = assemble(tuple(layers), plan.config, house.created)
     detail = f"{size_text(image.file_bytes)} to {size_text(image.size)}"
     if layers:
         detail += f" in {count_text(len(layers), 'layer')}, {layers[-1].compressor}"

@@ -65,10 +65,8 @@ def planned(
     facts = read_facts(opened.data)
     _refuse_other_platform(opened.binary, facts, request)
     binary = msgspec.structs.replace(opened.binary, platform=facts.platform)
-    declared = declared_of(request)
     roots = Roots(sysroot_of(request))
-    loading = loading_needs(binary, facts, request, declared, roots)
-    known, was_cached = _known(opened, facts, declared, loading, store)
+    known, was_cached = known_of(opened, facts, request, roots, store)
     needs = with_chains(known.needs, open_code(opened.data, facts)) if chains else known.needs
     listen(Finished("read", _facts_text(facts), perf_counter() - begun, was_cached))
     begun = perf_counter()
@@ -109,10 +107,13 @@ def declared_of(request: Request) -> Declared:
     )
 
 
-def _known(
-    opened: Opened, facts: Facts, declared: Declared, loading: tuple[Need, ...], store: Store
+def known_of(
+    opened: Opened, facts: Facts, request: Request, roots: Roots, store: Store
 ) -> tuple[Known, bool]:
     """Needs and ports, and whether they were remembered."""
+    declared = declared_of(request)
+    binary = msgspec.structs.replace(opened.binary, platform=facts.platform)
+    loading = loading_needs(binary, facts, request, declared, roots)
     asked = msgspec.json.encode((declared, loading))
     key = key_of("needs", __version__, opened.binary.digest, asked)
     value = store.steps.get(key)

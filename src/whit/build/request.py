@@ -51,6 +51,8 @@ class Request(msgspec.Struct, frozen=True):
     offline: bool = False
     pushes: bool = False
     is_frozen: bool = False
+    together: bool = False
+    measures: bool = True
 
     @property
     def platform(self) -> Platform:

@@ -33,6 +33,7 @@ class GoSettings(msgspec.Struct, frozen=True, rename="kebab"):
 
 class ImageSettings(msgspec.Struct, frozen=True, rename="kebab"):
     name: str = ""
+    start: str = ""
     user: str = "65532:65532"
     env: dict[str, str] = {}
     ports: tuple[str, ...] = ()

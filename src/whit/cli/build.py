@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from whit.build.call import build_images
 from whit.build.house import House, open_house
@@ -25,6 +26,7 @@ MOST_SHOWN = 4
 )
 @shared("compile", "needs", "image", "publish")
 @click.option("--push", "pushes", is_flag=True, help="Push it to the registries its names say.")
+@click.option("--together", is_flag=True, help="One image for all programs of SOURCE.")
 @click.option("--run", "runs", is_flag=True, help="Run the image when it is built.")
 @click.option("--verify", "verifies", is_flag=True, help="Build twice and compare digests.")
 @click.option(
@@ -41,6 +43,7 @@ MOST_SHOWN = 4
 def command(
     context: click.Context,
     /,
+    together: bool,
     runs: bool,
     verifies: bool,
     metadata: Path | None,
@@ -53,10 +56,11 @@ def command(
     SOURCE is a directory or pattern (. ./cmd/app ./cmd/...), a module path at a version
     (example.com/app/cmd/app@latest), or a finished program. The image's reference is printed on
     stdout; it lies in the local store and wherever --to and --push say. Several platforms
-    (--platform linux/amd64,linux/arm64 or all) make an index under one name.
+    (--platform linux/amd64,linux/arm64 or all) make an index under one name. Several programs
+    (./cmd/...) make an image each, or one with --together.
     """
     console: Console = context.obj
-    request = request_from(words)
+    request = msgspec.structs.replace(request_from(words), together=together)
     house = open_house()
     results = _verified(request, house, console) if verifies else None
     if results is None or request.pushes or request.destinations:
@@ -83,8 +87,6 @@ def _verified(request: "Request", house: House, console: Console) -> "tuple[Resu
     """Build without publishing, and again in other surroundings."""
     import sys
     from time import perf_counter
-
-    import msgspec
 
     from whit.build.events import Finished
     from whit.build.verify import verify
@@ -128,6 +130,4 @@ def _write_files(
 
 
 def msgspec_json(document: object) -> bytes:
-    import msgspec
-
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -33,6 +33,7 @@ EXAMPLE = """\
 
 [image]
 # name = "example/app:latest"
+# start = "server"         # of several programs in one image (--together), the one that starts
 # user = "65532:65532"     # numeric, so that Kubernetes can verify runAsNonRoot
 # ports = ["8080/tcp"]     # found in the program where an address is constant
 # cmd = ["serve"]          # default arguments

@@ -3,7 +3,7 @@
 Rule: every check says what it looked at, passed or not; one failed check makes the image broken.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -75,6 +75,24 @@ def judge(
         observed=seen.observations,
         missing=missing,
         unexplained=tuple(entry.path for entry in plan.entries if not entry.code),
+    )
+
+
+def joint_verdict(verdicts: Sequence[tuple[str, Verdict]]) -> Verdict:
+    """The verdict on an image of several programs, each by its name: the worst of all."""
+    if len(verdicts) == 1:
+        return verdicts[0][1]
+    order = (Status.BROKEN, Status.UNPROVEN, Status.PROVEN)
+    return Verdict(
+        status=min((v.status for _, v in verdicts), key=order.index),
+        checks=tuple(
+            msgspec.structs.replace(check, name=f"{name}: {check.name}")
+            for name, verdict in verdicts
+            for check in verdict.checks
+        ),
+        observed=tuple(one for _, verdict in verdicts for one in verdict.observed),
+        missing=tuple(dict.fromkeys(m for _, verdict in verdicts for m in verdict.missing)),
+        unexplained=verdicts[0][1].unexplained,
     )
 
 
