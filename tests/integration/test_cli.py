@@ -123,18 +123,6 @@ def test_a_signal_during_a_smoke_run_is_for_us(project: Path, number: signal.Sig
     assert "error" not in words
 
 
-def test_a_signal_while_it_starts_leaves_no_traceback(project: Path):
-    for wait_seconds in (0.02, 0.04, 0.06, 0.08):
-        process = subprocess.Popen(
-            [*WHIT, "build", "."], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        time.sleep(wait_seconds)
-        process.send_signal(signal.SIGINT)
-        words = process.communicate(timeout=20)[1].decode()
-        # What Python itself does before our first line is not ours.
-        assert "whit/cli" not in words
-
-
 @pytest.mark.sandbox
 def test_a_server_proves_itself_by_serving(project: Path):
     write(project, "main.go", SERVER)
