@@ -55,7 +55,7 @@ def _python() -> Finding:
 def _go() -> Finding:
     go = find_program("go")
     if not go:
-        detail = "not on PATH; whit can still use a release from the package index (--go 1.26.0)"
+        detail = "not on PATH; whit installs one from the package index when it builds"
         return Finding("Go", "limited", detail, "apt-get install golang-go")
     version = _answer_of([go, "env", "GOVERSION"])
     if not version:
