@@ -57,8 +57,19 @@ class Nothing(msgspec.Struct, frozen=True):
     """`{}`: the value of a set that JSON has to write as a map."""
 
 
+class HealthDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Docker's health check; times in nanoseconds."""
+
+    test: tuple[str, ...] | None = msgspec.field(default=None, name="Test")
+    interval: int = msgspec.field(default=0, name="Interval")
+    timeout: int = msgspec.field(default=0, name="Timeout")
+    start_period: int = msgspec.field(default=0, name="StartPeriod")
+    start_interval: int = msgspec.field(default=0, name="StartInterval")
+    retries: int = msgspec.field(default=0, name="Retries")
+
+
 class RunDocument(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The `config` of an image config."""
+    """The `config` of an image config; after StopSignal come docker's own fields."""
 
     user: str = msgspec.field(default="", name="User")
     exposed_ports: dict[str, Nothing] | None = msgspec.field(default=None, name="ExposedPorts")
@@ -69,6 +80,10 @@ class RunDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     working_dir: str = msgspec.field(default="", name="WorkingDir")
     labels: dict[str, str] | None = msgspec.field(default=None, name="Labels")
     stop_signal: str = msgspec.field(default="", name="StopSignal")
+    args_escaped: bool = msgspec.field(default=False, name="ArgsEscaped")
+    healthcheck: HealthDocument | None = msgspec.field(default=None, name="Healthcheck")
+    on_build: tuple[str, ...] | None = msgspec.field(default=None, name="OnBuild")
+    shell: tuple[str, ...] | None = msgspec.field(default=None, name="Shell")
 
 
 class RootFs(msgspec.Struct, frozen=True):
