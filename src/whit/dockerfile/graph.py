@@ -64,7 +64,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """One FROM and what follows. `index` counts the FROMs of the file from 0.
+    """One FROM and what follows. `index` counts the stages of the file from 0.
 
     `name` is lower case or "". `platform` is what it is built for.
     """
