@@ -4,7 +4,6 @@ A name in a reference is not always the host that answers: docker.io answers els
 mirror may answer first when something is pulled.
 """
 
-import ipaddress
 from collections.abc import Mapping
 
 import msgspec
@@ -32,6 +31,8 @@ class Endpoint(msgspec.Struct, frozen=True):
         name = name.strip("[]") or self.host
         if name == "localhost":
             return True
+        import ipaddress  # noqa: PLC0415
+
         try:
             return ipaddress.ip_address(name).is_loopback
         except ValueError:

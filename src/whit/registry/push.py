@@ -10,7 +10,6 @@ mounts begins an upload all the same, so asking costs nothing.
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import BinaryIO, Protocol
 
@@ -22,6 +21,8 @@ from whit.oci.graph import Content
 from whit.registry.client import Repository
 
 JOBS = 4
+# Repositories that are asked for a blob before it is sent.
+MAX_SOURCES = 2
 
 OpenBlobAt = Callable[[Descriptor, int], BinaryIO]
 
@@ -116,25 +117,36 @@ def _push_blob(
     counts: _Counts,
 ) -> None:
     registry = repository.transport.endpoint.registry
-    sources = memory.repositories(registry, blob.digest)
-    source = repository.path if repository.path in sources or not sources else sources[0]
-    try:
-        location = repository.begin(blob.digest, source)
-    except NotAuthorized:
-        if source == repository.path:
-            raise
-        # These credentials may not read there; the blob can still be sent.
-        source = repository.path
-        location = repository.begin(blob.digest)
-    if not location:
-        counts.add("present" if source == repository.path else "mounted")
-    elif repository.path in sources and repository.has_blob(blob.digest):
-        # It has the blob, and knows no mounts from a repository to itself.
-        counts.add("present")
-    else:
+    location, source = _begin(blob, repository, memory.repositories(registry, blob.digest))
+    if location:
         repository.upload(blob, location, lambda offset: open_at(blob, offset))
         counts.add("uploaded", blob.size)
+    else:
+        counts.add("present" if source == repository.path else "mounted")
     memory.remember(registry, blob.digest, repository.path)
+
+
+def _begin(
+    blob: Descriptor, repository: Repository, remembered: tuple[str, ...]
+) -> tuple[str, str]:
+    """Where to upload, or "" and the repository that the blob was mounted from."""
+    own = repository.path
+    others = tuple(one for one in remembered if one != own)[:MAX_SOURCES]
+    # A new blob may still be there from another machine's push: the first question asks that.
+    sources = (own, *others) if own in remembered or not others else others
+    location = ""
+    for source in sources:
+        try:
+            location = repository.begin(blob.digest, source)
+        except NotAuthorized:
+            if source == own:
+                raise
+            continue  # these credentials may not read there
+        if not location:
+            return "", source
+    if own in remembered and repository.has_blob(blob.digest):
+        return "", own  # the registry knows no mounts from a repository to itself
+    return location or repository.begin(blob.digest), own
 
 
 def in_parallel(work: Callable[[Descriptor], None], blobs: Iterable[Descriptor]) -> None:
@@ -144,6 +156,8 @@ def in_parallel(work: Callable[[Descriptor], None], blobs: Iterable[Descriptor])
         for blob in wanted:
             work(blob)
         return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
     with ThreadPoolExecutor(min(JOBS, len(wanted))) as pool:
         futures = [pool.submit(work, blob) for blob in wanted]
         try:

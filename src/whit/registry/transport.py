@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -372,6 +371,8 @@ def _wait(response: Any) -> float | None:
     said = response.headers.get("Retry-After", "").strip()
     if said.isdigit():
         return float(said[:6])
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
     try:
         return max(0.0, parsedate_to_datetime(said).timestamp() - time.time()) if said else None
     except (ValueError, TypeError):
