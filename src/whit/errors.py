@@ -335,6 +335,12 @@ class UnknownZone(RequestError):
     code = "P011"
 
 
+class TreeTooLarge(RequestError):
+    """A directory to take along that holds more than any image should."""
+
+    code = "P013"
+
+
 class BadUser(RequestError):
     """A --user that is neither numbers nor a name the image has."""
 

@@ -4,11 +4,12 @@
     var/lib/dpkg/info/NAME.list      the paths of a package, one a line (NAME:ARCH.list where
                                      several architectures may be installed at once)
 
-Only what is asked for is read: all lists of a machine are tens of megabytes.
+Lists are read until one names the path: all lists of a machine are tens of megabytes.
 """
 
 import os
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -34,6 +35,8 @@ class Packages:
         self._directory = directory
         self._owners: dict[str, Package | None] = {}
         self._lists: list[str] | None = None
+        self._texts: dict[str, bytes] = {}
+        self._recent = ""
         self._status: bytes | None = None
 
     def owner_of(self, path: str) -> Package | None:
@@ -45,27 +48,36 @@ class Packages:
     def _find(self, path: str) -> Package | None:
         wanted = [b"\n" + name.encode() + b"\n" for name in _names_of(path)]
         for name in self._ordered(path):
-            try:
-                with open(f"{self._directory}/info/{name}", "rb") as file:
-                    text = b"\n" + file.read(MAX_LIST_BYTES) + b"\n"
-            except OSError:
-                continue
+            text = self._text(name)
             if any(line in text for line in wanted):
+                self._recent = name
                 package, _, architecture = name.removesuffix(".list").partition(":")
                 return self._described(package, architecture)
         return None
 
-    def _ordered(self, path: str) -> list[str]:
-        """All lists; those of packages that are called like the file come first."""
+    def _text(self, name: str) -> bytes:
+        if name not in self._texts:
+            try:
+                with open(f"{self._directory}/info/{name}", "rb") as file:
+                    self._texts[name] = b"\n" + file.read(MAX_LIST_BYTES) + b"\n"
+            except OSError:
+                self._texts[name] = b""
+        return self._texts[name]
+
+    def _ordered(self, path: str) -> Iterator[str]:
+        """All lists; the last that was right and those called like the file come first."""
         if self._lists is None:
             try:
                 names = os.listdir(f"{self._directory}/info")
             except OSError:
                 names = []
             self._lists = sorted(name for name in names if name.endswith(".list"))
+        if self._recent:
+            yield self._recent
         stem = re.split(r"[.\d]", path.rpartition("/")[2].lower(), maxsplit=1)[0].rstrip("-")
         alike = stem[:6] or "lib"
-        return sorted(self._lists, key=lambda name: (not name.startswith(alike), name))
+        yield from (name for name in self._lists if name.startswith(alike))
+        yield from (name for name in self._lists if not name.startswith(alike))
 
     def _described(self, name: str, architecture: str) -> Package | None:
         if self._status is None:

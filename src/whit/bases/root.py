@@ -11,10 +11,11 @@ import stat
 from collections.abc import Callable
 
 from whit.bases.packages import Packages
+from whit.errors import TreeTooLarge
 from whit.model.files import Found, follow
 from whit.model.names import Digest
 from whit.model.plan import Provided, What
-from whit.model.tree import File, Link, Stored
+from whit.model.tree import Dir, File, Link, Stored
 
 MAX_FILE_BYTES = 4 << 30
 MAX_NAMES = 100_000
@@ -66,7 +67,7 @@ class Root:
     # ---- the provider ----------------------------------------------------------------------
 
     def provide(self, what: What) -> tuple[Provided, ...] | None:
-        """`library`, `file`, `beside` and `licence` by path; None for what this root has not."""
+        """Files with their links, whole trees, licences, by path; None for what is not here."""
         if what.kind == "beside" and self.name == "host":
             found = self.find(what.names[1])
             return (
@@ -77,7 +78,9 @@ class Root:
         makers: dict[str, Callable[[str], tuple[Provided, ...] | None]] = {
             "library": self._file_and_links,
             "file": self._file_and_links,
+            "program": self._file_and_links,
             "licence": self._licence,
+            "tree": self._tree,
         }
         maker = makers.get(what.kind)
         return maker(what.names[0]) if maker and what.names else None
@@ -101,6 +104,37 @@ class Root:
         source = str(owner) if owner else f"from {self.name}"
         links = [Provided(at, Link(target), source) for at, target in found.links]
         return (*links, Provided(found.path, self.file(found), source))
+
+    def _tree(self, path: str) -> tuple[Provided, ...] | None:
+        """Everything below a directory, links as they are, but for compiled Python: that is valid
+        only for the time of change of its source, which images do not keep.
+        """
+        top = follow(path, self._target)
+        if top is None or not os.path.isdir(self.host_path(top.path)):
+            return None
+        found = [Provided(at, Link(target), "") for at, target in top.links]
+        waiting = [top.path]
+        total = 0
+        while waiting:
+            place = waiting.pop()
+            found.append(Provided(place, Dir(), ""))
+            for name in self.names(place):
+                at = f"{place.rstrip('/')}/{name}"
+                target = self._target(at)
+                if target is not None:
+                    found.append(Provided(at, Link(target), ""))
+                elif self._is_file(at):
+                    node = self.file(Found(at))
+                    total += node.content.size
+                    found.append(Provided(at, node, ""))
+                elif name != "__pycache__" and os.path.isdir(self.host_path(at)):
+                    waiting.append(at)
+            if len(found) > MAX_NAMES or total > MAX_FILE_BYTES:
+                raise TreeTooLarge(
+                    f"{path} holds more than {MAX_NAMES} names or 4 GiB",
+                    hint="name a directory further down: --need tree:/path",
+                )
+        return tuple(found)
 
     def _licence(self, path: str) -> tuple[Provided, ...] | None:
         """The copyright file of the package that owns `path`; nothing where no package does."""

@@ -1,6 +1,6 @@
-"""A dynamic program and the request in, the needs of its closure out: which root, which paths.
+"""Programs and the request in, the needs of their closures out: which root, which paths.
 
-A static program touches none of this, and imports none of it.
+A static program that takes nothing along touches none of this, and imports none of it.
 """
 
 import os
@@ -15,6 +15,7 @@ from whit.needs.declared import Declared
 
 if TYPE_CHECKING:
     from whit.bases.root import Root
+    from whit.needs.closure import Start
 
 
 class Roots:
@@ -44,24 +45,49 @@ class Roots:
 def loading_needs(
     binary: Binary, facts: Facts, request: Request, declared: Declared, roots: Roots
 ) -> tuple[Need, ...]:
-    """Nothing for a static program."""
-    if not facts.interpreter:
+    """The needs of the program's closure and of those of all programs that it takes along;
+    nothing for a static program that takes nothing.
+    """
+    taken = declared.taken()
+    if not facts.interpreter and not taken:
         return ()
-    from whit.binary.dynamic import read_dynamic
-    from whit.needs.closure import start_of
     from whit.needs.loading import loading_of
+    from whit.needs.merging import combined
+    from whit.needs.taking import modules_under, take_programs, with_modules
 
     files, host = roots.open()
-    path = program_path(binary)
-    start = start_of(
-        path,
+    env = request.settings.image.env
+    starts: list[tuple[Facts, Start]] = []
+    if facts.interpreter:
+        starts.append((facts, _start_of(binary, facts, request)))
+    programs = take_programs(taken, files, env)
+    starts += programs.starts
+    modules = [
+        path for kind, path in taken if kind == "tree" for path in modules_under(path, files)
+    ]
+    libraries = [name for kind, name in taken if kind == "library"]
+    if starts:
+        first_facts, first = starts[0]
+        starts[0] = (first_facts, with_modules(first, libraries, modules))
+    groups = [
+        loading_of(one, start, files, host, declared.added(), frozenset(modules)).needs
+        for one, start in starts
+    ]
+    return tuple(combined([*groups, programs.needs]))
+
+
+def _start_of(binary: Binary, facts: Facts, request: Request) -> "Start":
+    from whit.binary.dynamic import read_dynamic
+    from whit.needs.closure import start_of
+
+    return start_of(
+        program_path(binary),
         binary.place or os.path.realpath(binary.path),
         facts.elf,
         read_dynamic(facts.elf),
         request.settings.image.env,
         is_beside=not binary.place,
     )
-    return loading_of(facts, start, files, host, declared.added()).needs
 
 
 def program_path(binary: Binary) -> str:

@@ -62,6 +62,7 @@ class What(msgspec.Struct, frozen=True, order=True):
     file            one path
     directory       one path
     program         one executable's name or path
+    tree            one directory of a root, with everything below it
     library         one path of a root, with the links that lead there; a bare name is in no root
     beside          a path in the image, and the path of a file that lies by the program
     licence         a path of a root, for the copyright file of the package that owns it

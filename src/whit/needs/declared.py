@@ -11,7 +11,8 @@ from whit.needs.rules import LIBRARIES, LOADING, RULES, rule_named
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """`add` and `drop` hold codes or names (N010, ca-roots); `add` also `directory:/path`.
+    """`add` and `drop` hold codes or names (N010, ca-roots); `add` also `directory:/path`, and
+    what is taken from the root: `tree:/path`, `program:NAME`, `library:NAME`.
 
     `zones` limits zone data to these; `ca_extra` are PEM files on the host; `directories` must be
     there and writable.
@@ -43,9 +44,19 @@ class Declared(msgspec.Struct, frozen=True):
         return {code_of(word): f"--without {word}" for word in self.drop}
 
     def extra(self) -> tuple[What, ...]:
-        """Directories that were declared, by setting or by `--need directory:/path`."""
-        named = tuple(_path_of(word) for word in self.add if ":" in word)
-        return tuple(What("directory", (p,)) for p in (*map(normal_path, self.directories), *named))
+        """Directories that were declared, by setting or by `--need directory:/path`, and trees of
+        the root that are taken along.
+        """
+        named = [_named(word) for word in self.add if ":" in word]
+        own = (("directory", normal_path(path)) for path in self.directories)
+        return tuple(
+            What(kind, (path,)) for kind, path in (*own, *named) if kind in ("directory", "tree")
+        )
+
+    def taken(self) -> tuple[tuple[str, str], ...]:
+        """(program, library or tree; name or path) for all that comes from the root."""
+        named = (_named(word) for word in self.add if ":" in word)
+        return tuple((kind, path) for kind, path in named if kind != "directory")
 
 
 def code_of(word: str) -> str:
@@ -80,11 +91,17 @@ def providable_code_of(word: str) -> str:
     return code
 
 
-def _path_of(word: str) -> str:
+def _named(word: str) -> tuple[str, str]:
+    """`directory:/data`, `tree:/usr/lib/python3.11`, `program:git`, `library:libfoo.so.1`."""
     kind, _, path = word.partition(":")
-    if kind != "directory":
+    if kind not in ("directory", "tree", "program", "library"):
         raise UnknownNeed(
             f"--need {word}: whit cannot provide a {kind!r} by name",
-            hint="directory:/path makes a directory; files are given under [files] in whit.toml",
+            hint="directory:/path makes a directory; tree:/path, program:NAME and library:NAME "
+            "take from the root; other files are given under [files] in whit.toml",
         )
-    return normal_path(path)
+    if kind in ("directory", "tree") or "/" in path:
+        return kind, normal_path(path)
+    if not path or not path.isprintable():
+        raise UnknownNeed(f"--need {word}: a name is missing", hint="write program:git, for one")
+    return kind, path

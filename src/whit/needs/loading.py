@@ -56,10 +56,17 @@ class Loading(msgspec.Struct, frozen=True, eq=False):
 
 
 def loading_of(
-    facts: Facts, start: Start, files: Files, beside: Files, added: Iterable[str] = ()
+    facts: Facts,
+    start: Start,
+    files: Files,
+    beside: Files,
+    added: Iterable[str] = (),
+    modules: frozenset[str] = frozenset(),
 ) -> Loading:
-    """`added` are codes that the user asked for: what is optional of them is taken."""
-    closure = closure_of(start, files, beside)
+    """`added` are codes that the user asked for: what is optional of them is taken. `modules` are
+    files of directories that were taken along: one that cannot be loaded here is told.
+    """
+    closure = _without_optional(closure_of(start, files, beside), frozenset(), modules)
     if closure.loader is None:
         return Loading(closure, (_libraries(facts, closure, ()),))
     scene = _Scene(start, files, closure, frozenset(added))
@@ -67,8 +74,8 @@ def loading_of(
     asked = {name: need.code for need in needs for name, _ in scene.extra.get(need.code, ())}
     if asked:
         extra = tuple(pair for pairs in scene.extra.values() for pair in pairs)
-        whole = closure_of(msgspec.structs.replace(start, extra=extra), files, beside)
-        closure = _without_optional(whole, frozenset(asked))
+        more = msgspec.structs.replace(start, extra=(*start.extra, *extra))
+        closure = _without_optional(closure_of(more, files, beside), frozenset(asked), modules)
         needs = [_with_libraries(need, closure, scene, asked) for need in needs]
     needs += [_libraries(facts, closure, scene.closure.objects), _openssl(scene)]
     needs += [_licences(closure), *_imports(scene)]
@@ -157,10 +164,18 @@ def _licences(closure: Closure) -> Need:
     return Need(code, title, Standing.REQUIRED, what, evidence, note)
 
 
-def _without_optional(closure: Closure, names: frozenset[str]) -> Closure:
-    """A name that is tried by dlopen may be missing: whoever tries it goes on without."""
-    missing: tuple[Missing, ...] = tuple(m for m in closure.missing if m.name not in names)
-    return msgspec.structs.replace(closure, missing=missing)
+def _without_optional(closure: Closure, names: frozenset[str], modules: frozenset[str]) -> Closure:
+    """A name that is tried by dlopen may be missing: whoever tries it goes on without. So it is
+    with what a module needs that came along with its directory.
+    """
+    missing: list[Missing] = []
+    notes = list(closure.notes)
+    for one in closure.missing:
+        if one.wanted_by in modules or one.name in modules:
+            notes.append(f"cannot be loaded here: {one}")
+        elif one.name not in names:
+            missing.append(one)
+    return msgspec.structs.replace(closure, missing=tuple(missing), notes=tuple(notes))
 
 
 def _with_libraries(need: Need, closure: Closure, scene: _Scene, asked: Mapping[str, str]) -> Need:

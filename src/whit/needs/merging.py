@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from whit.model.plan import Need, Standing
 
+MAX_EVIDENCE = 64
 RANK: Mapping[Standing, int] = {
     Standing.ABSENT: 0,
     Standing.ASSUMED_NOT: 1,
@@ -23,3 +26,23 @@ def merged(needs: Iterable[Need], others: Iterable[Need]) -> list[Need]:
         if there is None or RANK[other.standing] > RANK[there.standing]:
             found[other.code] = other
     return list(found.values())
+
+
+def combined(groups: Iterable[Iterable[Need]]) -> list[Need]:
+    """The needs of several programs in one image: everything that any of them needs."""
+    found: dict[str, Need] = {}
+    for group in groups:
+        for need in group:
+            there = found.get(need.code)
+            found[need.code] = need if there is None else _both(there, need)
+    return list(found.values())
+
+
+def _both(one: Need, other: Need) -> Need:
+    strong, weak = (other, one) if RANK[other.standing] > RANK[one.standing] else (one, other)
+    known = {(what.kind, what.names) for what in strong.what}
+    more = tuple(what for what in weak.what if (what.kind, what.names) not in known)
+    evidence = tuple(dict.fromkeys((*strong.evidence, *weak.evidence)))
+    return msgspec.structs.replace(
+        strong, what=(*strong.what, *more), evidence=evidence[:MAX_EVIDENCE]
+    )

@@ -81,6 +81,8 @@ def unprovided(
         return ()
     if what.kind in _FIRST_PATH:
         return () if walker.file(what.names[0]) else (what.names[0],)
+    if what.kind == "tree":
+        return tuple(name for name in what.names if not walker.directory(name))
     look = walker.file if what.kind == "file" else walker.directory
     return tuple(name for name in what.names if not look(name))
 
