@@ -13,6 +13,7 @@ DOORS = (
     *("go", "gcc", "zig", "rust", "sandbox"),
     *("skopeo", "umoci", "buildah", "docker", "registry"),
 )
+PLACES = "/usr/bin:/usr/sbin:/bin"
 IN_CI = bool(os.environ.get("CI"))
 
 
@@ -56,8 +57,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for door in DOORS:
-        if door in item.keywords and (missing := door_is_open(door)):
+    reasons = [door_is_open(door) for door in DOORS if door in item.keywords]
+    for mark in item.iter_markers("programs"):
+        reasons += [f"no {name}" for name in mark.args if not shutil.which(name, path=PLACES)]
+    for missing in reasons:
+        if missing:
             if IN_CI:
                 pytest.fail(f"{missing}: in CI a missing tool is a failure", pytrace=False)
             pytest.skip(missing)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from certificates import make_certificates
 from whit.bases.root import Root
 from whit.binary.dynamic import read_dynamic
 from whit.binary.elf import read_elf
@@ -220,23 +221,6 @@ def https(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def make_certificates(place: Path) -> None:
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=place, check=True, capture_output=True)
-
-    new = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl(
-        *new, "-x509", "-days", "2", "-subj", "/CN=a private CA", "-keyout", "ca.key",
-        "-out", "ca.pem", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-    )  # fmt: skip
-    openssl(*new, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
-    (place / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    openssl(
-        "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2",
-        "-CAcreateserial", "-extfile", "names", "-out", "server.pem",
-    )  # fmt: skip
 
 
 @pytest.mark.sandbox

@@ -34,11 +34,10 @@ from whit.needs.rules import (
     RULES,
 )
 
-# A whole string that is a library's name or path.
-LIBRARY_NAME = re.compile(
-    rb"\0((?:/[A-Za-z0-9_.+-]+)+/[A-Za-z0-9_.+-]+\.so(?:\.\d{1,4}){0,3}"
-    rb"|lib[A-Za-z0-9_.+-]{1,60}\.so(?:\.\d{1,4}){0,3})(?=\0)"
-)
+# A whole string that is a library's name or path is looked for from its end: ".so" is rare.
+LIBRARY_END = re.compile(rb"\.so(?:\.\d{1,4}){0,3}\0")
+LIBRARY_NAME = re.compile(rb"(?:/[A-Za-z0-9_.+-]+)+|lib[A-Za-z0-9_.+-]{1,60}")
+MAX_NAME_BYTES = 256
 OPENSSL_DIRECTORY = re.compile(rb'OPENSSLDIR: "(/[A-Za-z0-9_./+-]{1,200})"')
 ROOTS_FILE = "/etc/ssl/certs/ca-certificates.crt"
 ROOT_PATHS = (b"/etc/ssl/certs", b"/etc/pki/tls/certs", b"/etc/ssl/cert.pem")
@@ -236,8 +235,15 @@ def _opened(scene: _Scene) -> Need:
 
 
 def _library_names(opener: Object) -> list[str]:
-    names = (match[1].decode() for match in LIBRARY_NAME.finditer(opener.elf.data))
-    return [name for name in dict.fromkeys(names) if name != opener.dynamic.soname][:MAX_NAMES]
+    """The library names and paths that stand as whole strings in a file, in its order."""
+    data = opener.elf.data
+    names: dict[str, None] = {}
+    for match in LIBRARY_END.finditer(data):
+        before = bytes(data[max(match.start() - MAX_NAME_BYTES, 0) : match.end() - 1])
+        _, ends, name = before.rpartition(b"\0")
+        if ends and LIBRARY_NAME.fullmatch(name):
+            names.setdefault(name.decode())
+    return [name for name in names if name != opener.dynamic.soname][:MAX_NAMES]
 
 
 # ---- N072, N073, N074: what libc opens ----------------------------------------------------------
