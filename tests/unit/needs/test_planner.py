@@ -136,7 +136,7 @@ def test_declared_words():
 
 @pytest.mark.parametrize(
     "word",
-    ["ca-root", "N999", "programm:git", "program:", "directory", "programs", "N070", "local-time"],
+    ["ca-root", "N999", "prog:git", "program:", "directory", "programs", "N070", "local-time"],
 )
 def test_a_need_nobody_knows_is_refused(word: str):
     declared = Declared(add=(word,))
