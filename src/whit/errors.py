@@ -530,6 +530,21 @@ class ForeignPlatform(HostError):
     code = "V002"
 
 
+# ---- secrets --------------------------------------------------------------------------------
+
+
+class SecretLeaked(RequestError):
+    """A secret's value stands in what would leave."""
+
+    code = "K001"
+
+
+class BadSecret(RequestError):
+    """A secret that cannot be read, is empty, or is given in words nobody understands."""
+
+    code = "K002"
+
+
 # ---- request and whit.toml ------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ import whit.errors
 
 SRC = Path(whit.errors.__file__).parent
 MODULES = sorted(SRC.rglob("*.py"))
-PURE = {"model", "binary", "needs", "dockerfile", "layer", "oci", "report"}
+PURE = {"model", "binary", "needs", "dockerfile", "layer", "oci", "report", "secrets"}
 # Modules of pure rooms that are doors, and say so in their name.
 DOORS = {
     "layer/content",

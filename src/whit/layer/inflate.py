@@ -79,6 +79,10 @@ class TarBytes:
             return bytes(first)
         return bytes(first) + self.read(size - len(first))
 
+    def read_some(self, most: int) -> memoryview:
+        """What comes next, up to `most` bytes; none at the very end."""
+        return self._piece(most)
+
     def drain(self) -> None:
         """Read to the end, so that counts and digests are those of the whole."""
         while self._piece(_OUTPUT_BYTES):

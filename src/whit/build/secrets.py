@@ -1,0 +1,116 @@
+"""The words of --secret in, Secrets out. A door: files are read and commands run here.
+
+The rule of the room: a secret that cannot be had is an error, never an empty value; and what goes
+wrong is told without a byte of it.
+"""
+
+import csv
+import os
+import shlex
+import stat
+from collections.abc import Iterable, Mapping
+
+from whit.errors import BadSecret
+from whit.model.secret import Secret, Secrets
+
+MAX_SECRET_BYTES = 1 << 20
+COMMAND_LIMIT_SECONDS = 60
+_FORM = "write it as id=NAME,src=FILE, id=NAME,env=VARIABLE or 'id=NAME,\"cmd=COMMAND\"'"
+_KEYS = {"id", "src", "source", "env", "cmd", "type"}
+
+
+def read_secrets(texts: Iterable[str], env: Mapping[str, str], directory: str) -> Secrets:
+    """Errors: BadSecret."""
+    return Secrets(_read(text, env, directory) for text in texts)
+
+
+def _read(text: str, env: Mapping[str, str], directory: str) -> Secret:
+    words = _words(text)
+    name = words["id"]
+    source = words.get("src") or words.get("source") or ""
+    if words.get("type") == "env" and source:
+        words["env"], source = source, ""
+    ways = [way for way in (source, words.get("env"), words.get("cmd")) if way]
+    if len(ways) > 1:
+        raise BadSecret(f"secret {name} has two sources", hint=_FORM)
+    if words.get("cmd"):
+        value = _from_command(name, words["cmd"], env, directory)
+    elif words.get("env") or (not ways and name in env):
+        value = _from_variable(name, words.get("env") or name, env)
+    else:
+        value = _from_file(name, os.path.join(directory, os.path.expanduser(source or name)))
+    if not value.strip():
+        raise BadSecret(f"secret {name} is empty", hint="look at where its value comes from")
+    return Secret(name, value)
+
+
+def _words(text: str) -> dict[str, str]:
+    rows = list(csv.reader([text], skipinitialspace=True))
+    pairs = [word.partition("=") for word in (rows[0] if rows else [])]
+    words = {key.strip().lower(): value for key, _, value in pairs}
+    strange = sorted(set(words) - _KEYS)
+    if strange or not all(equals for _, equals, _ in pairs):
+        # Not the text: what stands there in the wrong place may be the value.
+        what = f"{strange[0][:20]!r} is no word of it" if strange else "it has a word without ="
+        raise BadSecret(f"--secret: {what}", hint=_FORM)
+    name = words.get("id", "")
+    if not name or not name.isprintable() or "/" in name or name in (".", ".."):
+        raise BadSecret("--secret: it has no usable id", hint=_FORM)
+    return words
+
+
+def _from_variable(name: str, variable: str, env: Mapping[str, str]) -> bytes:
+    if variable not in env:
+        raise BadSecret(
+            f"secret {name}: the variable {variable} is not set",
+            hint=f"export {variable}, or give it from a file: id={name},src=FILE",
+        )
+    return os.fsencode(env[variable])
+
+
+def _from_file(name: str, path: str) -> bytes:
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no path"
+        raise BadSecret(f"secret {name}: {path}: {why}", hint=_FORM) from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise BadSecret(
+                f"secret {name}: {path} is no regular file", hint=f"from a command: {_FORM}"
+            )
+        value = file.read(MAX_SECRET_BYTES + 1)
+    return _bounded(name, value)
+
+
+def _from_command(name: str, command: str, env: Mapping[str, str], directory: str) -> bytes:
+    import subprocess
+
+    try:
+        words = shlex.split(command)
+        done = subprocess.run(
+            words,
+            env=dict(env),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            check=False,
+            timeout=COMMAND_LIMIT_SECONDS,
+        )
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise BadSecret(
+            f"secret {name}: its command did not run: {why}", hint="try it in a shell"
+        ) from None
+    if done.returncode:
+        raise BadSecret(
+            f"secret {name}: its command ended with {done.returncode}", hint="try it in a shell"
+        )
+    return _bounded(name, done.stdout.removesuffix(b"\n"))
+
+
+def _bounded(name: str, value: bytes) -> bytes:
+    if len(value) > MAX_SECRET_BYTES:
+        raise BadSecret(f"secret {name} is larger than 1 MiB", hint="is this the right one?")
+    return value

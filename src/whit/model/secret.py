@@ -1,0 +1,62 @@
+"""Secret and Secrets: values that are handed on and searched for, and never shown.
+
+The rule of these types: whoever prints, logs, compares in a failed test or encodes one sees its
+name. They are plain classes, because an encoder that meets a Struct writes down its fields.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NoReturn
+
+
+class Secret:
+    """A named value. `reveal` is the only way to the bytes, so that every use can be found."""
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, name: str, value: bytes) -> None:
+        self.name, self._value = name, value
+
+    def reveal(self) -> bytes:
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return self.name == other.name and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written down")
+
+
+class Secrets:
+    """Secrets by name, in the order given; the last of a name counts."""
+
+    __slots__ = ("_by_name",)
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._by_name = {secret.name: secret for secret in secrets}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._by_name)
+
+    def get(self, name: str) -> Secret | None:
+        return self._by_name.get(name)
+
+    def joined(self, other: "Secrets") -> "Secrets":
+        return Secrets((*self, *other))
+
+    def __iter__(self) -> Iterator[Secret]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(self._by_name)})"

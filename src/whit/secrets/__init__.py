@@ -1,0 +1,1 @@
+"""Secrets: known values searched for in every encoding, unknown ones by rules. Pure."""
