@@ -16,7 +16,7 @@ from whit.model.secret import Secret, Secrets
 MAX_SECRET_BYTES = 1 << 20
 COMMAND_LIMIT_SECONDS = 60
 _FORM = "write it as id=NAME,src=FILE, id=NAME,env=VARIABLE or 'id=NAME,\"cmd=COMMAND\"'"
-_KEYS = {"id", "src", "source", "env", "cmd", "type"}
+_KEYS = ("id", "src", "source", "env", "cmd", "type")
 
 
 def read_secrets(texts: Iterable[str], env: Mapping[str, str], directory: str) -> Secrets:
@@ -48,11 +48,9 @@ def _words(text: str) -> dict[str, str]:
     rows = list(csv.reader([text], skipinitialspace=True))
     pairs = [word.partition("=") for word in (rows[0] if rows else [])]
     words = {key.strip().lower(): value for key, _, value in pairs}
-    strange = sorted(set(words) - _KEYS)
-    if strange or not all(equals for _, equals, _ in pairs):
-        # Not the text: what stands there in the wrong place may be the value.
-        what = f"{strange[0][:20]!r} is no word of it" if strange else "it has a word without ="
-        raise BadSecret(f"--secret: {what}", hint=_FORM)
+    if set(words) - set(_KEYS) or not all(equals for _, equals, _ in pairs):
+        # The words are not shown: what stands in the wrong place may be the value.
+        raise BadSecret("--secret: it has a word that is none of " + ", ".join(_KEYS), hint=_FORM)
     name = words.get("id", "")
     if not name or not name.isprintable() or "/" in name or name in (".", ".."):
         raise BadSecret("--secret: it has no usable id", hint=_FORM)
@@ -75,12 +73,13 @@ def _from_file(name: str, path: str) -> bytes:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no path"
         raise BadSecret(f"secret {name}: {path}: {why}", hint=_FORM) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BadSecret(
-                f"secret {name}: {path} is no regular file", hint=f"from a command: {_FORM}"
-            )
-        value = file.read(MAX_SECRET_BYTES + 1)
+            raise BadSecret(f"secret {name}: {path} is no regular file", hint=_FORM)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            value = file.read(MAX_SECRET_BYTES + 1)
+    finally:
+        os.close(descriptor)
     return _bounded(name, value)
 
 

@@ -16,7 +16,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from math import log2
-from urllib.parse import quote_from_bytes
 
 import msgspec
 
@@ -30,6 +29,8 @@ _MAX_PIECES = 48
 _MIN_HALVED = 16
 _PIECE = re.compile(rb"[^\s\"'`,;:=<>(){}\[\]]{16,4096}")
 _PEM = re.compile(rb"-----BEGIN [^-]+-----([A-Za-z0-9+/=\s]+)-----END")
+# RFC 3986
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 BREAKS = re.compile(rb"\s|\\[nrt]|[\"',]")
 
 
@@ -113,8 +114,8 @@ def _base64(value: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _escapes(value: bytes) -> Iterator[tuple[str, bytes]]:
-    for safe in ("", "/", "!*'()", "/:@!$&'()*+,;="):
-        text = quote_from_bytes(value, safe=safe)
+    for safe in (b"", b"/", b"!*'()", b"/:@!$&'()*+,;="):
+        text = "".join(chr(b) if b in _UNRESERVED + safe else f"%{b:02X}" for b in value)
         for form in (text, text.replace("%20", "+")):
             yield "percent", form.encode()
             yield "percent", re.sub(r"%..", lambda m: m[0].lower(), form).encode()

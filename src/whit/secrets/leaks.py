@@ -81,12 +81,12 @@ def inspect_image(
 
 def document_leaks(where: str, data: bytes, search: Search) -> Iterator[Leak]:
     """Leaks in a JSON document. The strings of an escaped document say where they are."""
-    found = search.bytes(data).spots
+    found = search.whole(data).spots
     if not found:
         return
     told: set[str] = set()
     for pointer, text in _strings(msgspec.json.decode(data), ""):
-        for spot in search.bytes(text.encode("utf-8", "surrogatepass")).spots:
+        for spot in search.whole(text.encode("utf-8", "surrogatepass")).spots:
             told.add(spot.secret)
             yield Leak(spot.secret, where, pointer, spot.offset, spot.encoding, spot.inside)
     for spot in found:

@@ -65,9 +65,7 @@ class Search:
         self.names = secrets.names
         self.patterns: tuple[Pattern, ...] = tuple(named.values())
         self.unprovable = {
-            secret.name: why
-            for secret in secrets
-            if (why := why_unprovable(secret.reveal()))
+            secret.name: why for secret in secrets if (why := why_unprovable(secret.reveal()))
         }
         expressions = [_escaped(pattern.data) for pattern in self.patterns]
         expressions += [magic for magic, _ in MAGICS]
@@ -84,7 +82,9 @@ class Search:
             *(_magic_bytes(kind) for kind in self._kinds),
         )
 
-    def stream(self, pieces: Iterable[bytes | memoryview], bounds: Bounds | None = None) -> Searched:
+    def stream(
+        self, pieces: Iterable[bytes | memoryview], bounds: Bounds | None = None
+    ) -> Searched:
         """Search one stream from its beginning to its end."""
         run = Run(self, bounds or Bounds())
         passage = Passage(run, ())
@@ -93,7 +93,7 @@ class Search:
         passage.close()
         return run.searched(passage.position)
 
-    def bytes(self, data: bytes | memoryview) -> Searched:
+    def whole(self, data: bytes | memoryview) -> Searched:
         """Search bytes that are already there."""
         steps = (data[at : at + _STEP_BYTES] for at in range(0, len(data), _STEP_BYTES))
         return self.stream(steps)
@@ -141,6 +141,13 @@ class Run:
         else:
             return True
         return False
+
+    def count(self, size_bytes: int, inside: tuple[str, ...]) -> None:
+        """Errors: Over, when all members together have become too much."""
+        self.unpacked_bytes += size_bytes
+        if self.unpacked_bytes >= self.bounds.unpacked_bytes:
+            self.note(inside, "it unpacks to too much")
+            raise Over
 
     def note(self, inside: tuple[str, ...], why: str) -> None:
         """Say what was not looked at, once, and not without end."""
@@ -220,11 +227,8 @@ class Unpacking:
         run = self._run
         try:
             for piece in self._member.feed(data):
-                run.unpacked_bytes += len(piece)
                 self._passage.feed(piece)
-                if run.unpacked_bytes >= run.bounds.unpacked_bytes:
-                    run.note(self._inside, "it unpacks to too much")
-                    raise Over
+                run.count(len(piece), self._inside)
         except Over:
             self.close()
             return False
