@@ -467,6 +467,46 @@ class NoCCompiler(HostError):
     code = "G019"
 
 
+# ---- dockerfile -----------------------------------------------------------------------------
+
+
+class BadInstruction(RequestError):
+    """An instruction that can be read and cannot be done."""
+
+    code = "D101"
+
+
+class NoSuchSource(RequestError):
+    """COPY or ADD names what is not in the context, the stage or the image."""
+
+    code = "D102"
+
+
+class CannotCopy(RequestError):
+    """A file where a directory is to go, or the other way round."""
+
+    code = "D103"
+
+
+class StepFailed(RequestError):
+    """A RUN ended with another status than 0."""
+
+    code = "D104"
+
+
+class NoSuchBase(RequestError):
+    """A FROM, COPY --from or named context that means no image."""
+
+    code = "D105"
+
+
+class CannotFetch(WorldError):
+    """ADD of a URL that does not answer, or answers with something else."""
+
+    code = "D106"
+    temporary = True
+
+
 # ---- sandbox and prove ----------------------------------------------------------------------
 
 
