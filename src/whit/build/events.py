@@ -28,7 +28,14 @@ class Warned(msgspec.Struct, frozen=True, tag=True):
     hint: str = ""
 
 
-Event = Started | Finished | Warned
+class Said(msgspec.Struct, frozen=True, tag=True):
+    """A line that a program of the step printed."""
+
+    step: str
+    line: str
+
+
+Event = Started | Finished | Warned | Said
 Listener = Callable[[Event], None]
 
 

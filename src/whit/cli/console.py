@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from whit.build.events import Event, Finished, Started, Warned
+from whit.build.events import Event, Finished, Said, Started, Warned
 from whit.errors import WhitError
 
 BOLD, DIM, RED, YELLOW, GREEN, PLAIN = (
@@ -63,6 +63,8 @@ class Console(msgspec.Struct, frozen=True):
                 sys.stderr.write(
                     f"{line:<{min(self.width, 88) - 9}} {self.paint(f'{took:>8}', DIM)}\n"
                 )
+            case Said(step, line):
+                sys.stderr.write(f"  {self.paint(f'{step} |', DIM)} {line}\n")
             case Warned(message, hint):
                 sys.stderr.write(self.paint("warning", YELLOW) + f": {message}\n")
                 if hint:

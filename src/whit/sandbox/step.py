@@ -322,6 +322,8 @@ def _missing(below: Stack, targets: list[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for target in targets:
         path = below.resolve(target)
+        if path.split("/")[1] in ("dev", "proc", "sys"):
+            continue  # file systems of the kernel's, and their roots stay
         while path != "/" and below.find(path) is None:
             found[path] = None
             path = path.rpartition("/")[0] or "/"

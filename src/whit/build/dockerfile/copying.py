@@ -263,10 +263,14 @@ def _copy_bytes(found: Found, host: str, path: str) -> None:
     try:
         target = os.open(host, _NEW_FILE, 0o600)
         try:
-            if found.status.st_size <= _CHUNK_BYTES:
-                os.write(target, os.read(source, _CHUNK_BYTES + 1))
-            else:
-                _copy_range(source, target)
+            if found.status.st_size > _CHUNK_BYTES:
+                with suppress(OSError):  # lets the kernel share blocks where it can
+                    while os.copy_file_range(source, target, 1 << 30):
+                        pass
+            while data := os.read(source, _CHUNK_BYTES):
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(target, view) :]
         finally:
             os.close(target)
         after = os.fstat(source)
@@ -277,15 +281,3 @@ def _copy_bytes(found: Found, host: str, path: str) -> None:
             )
     finally:
         os.close(source)
-
-
-def _copy_range(source: int, target: int) -> None:
-    """Let the kernel copy, sharing blocks where the file system can; else by hand."""
-    with suppress(OSError):
-        while os.copy_file_range(source, target, 1 << 30):
-            pass
-        return
-    while data := os.read(source, _CHUNK_BYTES):
-        view = memoryview(data)
-        while view:
-            view = view[os.write(target, view) :]

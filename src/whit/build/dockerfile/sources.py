@@ -26,7 +26,9 @@ class Filtered(Stack):
     a hidden directory is there when something in it is.
     """
 
-    def __init__(self, inner: Stack, is_hidden: IsHidden, *, reopens: bool, root: str = "/") -> None:
+    def __init__(
+        self, inner: Stack, is_hidden: IsHidden, *, reopens: bool, root: str = "/"
+    ) -> None:
         super().__init__(inner.layers)
         self._inner, self._is_hidden, self._reopens = inner, is_hidden, reopens
         self._prefix = root.rstrip("/") + "/"

@@ -1,0 +1,189 @@
+"""The text of a FROM in, a Base out: an image in the store and its files in a snapshot.
+
+    --build-context NAME=…   what the user says stands for it
+    the local store          an image of that name
+    a registry               its mirrors first, as the settings say
+
+A door. Layers are unpacked once, all of an image into one directory, named by what they hold.
+"""
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from whit.build.copy import Origin, open_origin
+from whit.build.ends import End, Where
+from whit.build.registries import Registries
+from whit.errors import NoSuchBase, UnknownImage, WhitError
+from whit.layer.unpack import Unpacker
+from whit.model.image import Image, Layer
+from whit.model.names import Digest, Platform, Reference
+from whit.oci.documents import Config, decode
+from whit.registry.hosts import remote
+from whit.store.blobs import Store
+from whit.store.snapshots import Snapshots
+from whit.store.steps import key_of
+
+
+class Base(msgspec.Struct, frozen=True):
+    """What a stage starts from. `files` is None for an empty root; `key` says what it holds."""
+
+    key: str
+    config: Config | None = None
+    layers: tuple[Layer, ...] = ()
+    files: str | None = None
+    digest: str = ""
+
+
+SCRATCH = Base(key_of("scratch"))
+
+
+class Bases:
+    """The base images of one build. `contexts` are the user's named ones, by their names."""
+
+    def __init__(
+        self,
+        store: Store,
+        snapshots: Snapshots,
+        registries: Registries,
+        contexts: Mapping[str, str],
+        directory: str,
+        *,
+        offline: bool = False,
+    ) -> None:
+        self._store, self._snapshots, self._registries = store, snapshots, registries
+        self._contexts = {familiar(name): value for name, value in contexts.items()}
+        self._directory, self._offline = directory, offline
+
+    def directory_of(self, name: str, platform: Platform) -> str | None:
+        """The directory that a named context stands for; None when it is something else."""
+        said = self._said(name, platform)
+        if said is None or _scheme(said) is not None:
+            return None
+        place = os.path.join(self._directory, said.removeprefix("local:"))
+        if not os.path.isdir(place):
+            raise NoSuchBase(
+                f"--build-context {name}={said}: there is no such directory",
+                hint="name a directory, oci-layout://DIR or docker-image://NAME",
+            )
+        return place
+
+    def image(self, name: str, platform: Platform) -> Image:
+        """The image that `name` means. Errors: NoSuchBase; those of stores and registries."""
+        said = self._said(name, platform)
+        if said is not None:
+            return self._named(name, said, platform)
+        found = self._in_store(name, platform)
+        return found or self._pulled(name, platform)
+
+    def base(self, name: str, platform: Platform) -> Base:
+        """`name` with its files unpacked."""
+        return self.unpacked(self.image(name, platform))
+
+    def unpacked(self, image: Image) -> Base:
+        """An image of the store with its files in a snapshot."""
+        key = key_of("image", *(layer.diff_id for layer in image.layers))
+        files = self._snapshots.find(key) if image.layers else None
+        if files is None and image.layers:
+            files = self._unpack(image, key)
+        config = decode(Config, image.config, f"config {image.config_digest}")
+        return Base(key, config, image.layers, files, image.manifest_digest)
+
+    def _unpack(self, image: Image, key: str) -> str:
+        with self._snapshots.draft() as draft:
+            with Unpacker(draft.files) as unpacker:
+                for layer in image.layers:
+                    with self._store.open_blob(layer.digest, layer.size) as stream:
+                        unpacker.add(stream)
+                unpacker.finish()
+            return self._snapshots.settle(draft, key, f"image {image.manifest_digest}")
+
+    # ---- where images come from -------------------------------------------------------------
+
+    def _said(self, name: str, platform: Platform) -> str | None:
+        """What --build-context says of `name`, for this platform first."""
+        plain = familiar(name)
+        return self._contexts.get(f"{plain}::{platform}", self._contexts.get(plain))
+
+    def _named(self, name: str, said: str, platform: Platform) -> Image:
+        scheme, place = _scheme(said) or ("", "")
+        if scheme == "docker-image":
+            return self._in_store(place, platform) or self._pulled(place, platform)
+        if scheme == "oci-layout":
+            return self._brought(_layout_end(place), platform)
+        if scheme == "oci-archive":
+            return self._brought(End(Where.OCI_ARCHIVE, place), platform)
+        raise NoSuchBase(
+            f"--build-context {name}={said} is no image",
+            hint="write oci-layout://DIR or docker-image://NAME",
+        )
+
+    def _in_store(self, name: str, platform: Platform) -> Image | None:
+        for candidate in dict.fromkeys((name, familiar(name), str(remote(name)))):
+            try:
+                return self._store.find(candidate, platform)
+            except UnknownImage:
+                continue
+        return None
+
+    def _pulled(self, name: str, platform: Platform) -> Image:
+        missing = f"there is no image {name} in the store"
+        hint = (
+            f"say what stands for it: --build-context {familiar(name)}=oci-layout://DIR, "
+            "or docker-image://NAME"
+        )
+        if self._offline:
+            raise NoSuchBase(f"{missing}, and --offline forbids to pull it", hint=hint)
+        try:
+            return self._brought(End(Where.REGISTRY, name=name), platform)
+        except WhitError as error:
+            raise NoSuchBase(
+                f"{missing}, and pulling it failed: {error.message}",
+                hint=hint,
+                output=error.output,
+            ) from error
+
+    def _brought(self, end: End, platform: Platform) -> Image:
+        """Everything of it in the store."""
+        origin: Origin = open_origin(
+            end, platform, self._registries, self._store, self._directory
+        )
+        # What lies in the store under its digest was complete when it came there.
+        if not all(self._store.has(Digest(blob.digest)) for blob in origin.content.blobs):
+            origin.bring(origin.content.blobs)
+        names: tuple[str, ...] = ()
+        if end.where is Where.REGISTRY and (reference := remote(end.name)) and not reference.digest:
+            names = (str(reference),)
+        self._store.add_content(origin.content, names)
+        return self._store.image(origin.content.root.digest)
+
+
+def familiar(name: str) -> str:
+    """The short form by which names are compared: `docker.io/library/alpine:latest` is `alpine`."""
+    plain, colons, platform = name.partition("::")
+    try:
+        reference = Reference.parse(plain)
+    except WhitError:
+        return name
+    text = str(reference)
+    for prefix in ("docker.io/library/", "docker.io/", "index.docker.io/library/", "library/"):
+        if text.startswith(prefix):
+            text = text.removeprefix(prefix)
+            break
+    return text.removesuffix(":latest") + colons + platform
+
+
+def _scheme(said: str) -> tuple[str, str] | None:
+    scheme, separator, place = said.partition("://")
+    return (scheme, place) if separator else None
+
+
+def _layout_end(place: str) -> End:
+    """`DIR`, `DIR:TAG`, `DIR@sha256:…`."""
+    directory, at, digest = place.partition("@")
+    if at:
+        return End(Where.OCI, directory, digest)
+    head, slash, tail = directory.rpartition("/")
+    path, colon, tag = tail.partition(":")
+    return End(Where.OCI, head + slash + path, tag if colon else "")

@@ -1,0 +1,212 @@
+"""A stage's files and a step in, the files after it out: looked up by what goes into the step, or
+done (a door).
+
+    key = instruction + key of the files before + digest of what it reads
+
+A key is made of contents, never of times or places, so a step is found again whichever way it
+came to its inputs; COPY from a stage that was built anew with the same result is a hit.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from time import perf_counter
+
+import msgspec
+
+from whit.build.dockerfile.copying import Manner, Target
+from whit.build.dockerfile.sources import FileDigests
+from whit.build.events import Listener
+from whit.errors import UnknownUser
+from whit.layer.stack import Stack
+from whit.sandbox.accounts import account_of
+from whit.sandbox.engine import Runtime
+from whit.sandbox.spec import HostFacts
+from whit.sandbox.step import Stopper
+from whit.store.blobs import Store
+from whit.store.snapshots import Draft, Snapshots
+from whit.store.steps import key_of
+
+
+class Files(msgspec.Struct, frozen=True):
+    """The files of a stage at some point: layer directories, the highest first, and their key."""
+
+    key: str
+    layers: tuple[str, ...] = ()
+
+    def stack(self) -> Stack:
+        return Stack(self.layers)
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A step and what came of it. `key` names its layer; `why` is the reason of a miss."""
+
+    files: Files
+    seconds: float
+    was_cached: bool
+    why: str = ""
+
+
+class Room(msgspec.Struct, frozen=True):
+    """What one build works with. `secrets` are the user's, by id, read when a step asks."""
+
+    store: Store
+    snapshots: Snapshots
+    cache: str
+    host: HostFacts
+    find_runtime: Callable[[], Runtime]
+    stopper: Stopper
+    secrets: Mapping[str, Callable[[], bytes]]
+    agents: Mapping[str, str]
+    listen: Listener
+    epoch: int = 0
+    is_fresh: bool = False  # do every step anew
+
+
+class Memory:
+    """What the last build of the same file knew of each step, so that a miss can say why."""
+
+    def __init__(self, store: Store, place: str) -> None:
+        self._store, self._key = store, key_of("last steps", place)
+        self._lock = threading.Lock()
+        self._before: dict[str, dict[str, str]] = {}
+        self._now: dict[str, dict[str, str]] = {}
+        value = store.steps.get(self._key)
+        if value is not None:
+            try:
+                self._before = msgspec.json.decode(value, type=dict[str, dict[str, str]])
+            except msgspec.DecodeError:
+                self._before = {}
+
+    def why(self, name: str, parts: dict[str, str]) -> str:
+        """What differs of the step `name`, made of `parts`, from the last time; "" for nothing."""
+        before = self._before.get(name)
+        if before is None:
+            return "new"
+        changed = [part for part in parts if before.get(part) != parts[part]]
+        if "before" in changed and len(changed) > 1:
+            changed.remove("before")
+        return " and ".join(changed).replace("before", "the step before it")
+
+    def note(self, name: str, parts: dict[str, str]) -> None:
+        with self._lock:
+            self._now[name] = parts
+
+    def keep(self) -> None:
+        if self._now != self._before:
+            self._store.steps.put(self._key, msgspec.json.encode(self._before | self._now))
+
+
+class ContextDigests:
+    """Digests of the context's files, remembered between builds by inode, size and times."""
+
+    def __init__(self, store: Store, directory: str) -> None:
+        self._store, self._key = store, key_of("file digests", directory)
+        known: dict[str, tuple[str, str]] = {}
+        value = store.steps.get(self._key)
+        if value is not None:
+            try:
+                known = msgspec.msgpack.decode(value, type=dict[str, tuple[str, str]])
+            except msgspec.DecodeError:
+                known = {}
+        self._known = known
+        self.digests = FileDigests(known)
+
+    def changed(self) -> list[str]:
+        """Files whose bytes are others than at the last build."""
+        return sorted(
+            path
+            for path, (_, digest) in self.digests.fresh.items()
+            if path in self._known and self._known[path][1] != digest
+        )
+
+    def keep(self) -> None:
+        fresh = self.digests.fresh
+        if any(self._known.get(path) != value for path, value in fresh.items()):
+            self._store.steps.put(self._key, msgspec.msgpack.encode(self._known | fresh))
+
+
+def done(
+    room: Room,
+    files: Files,
+    key: str,
+    make: Callable[[Draft, Stack], None],
+    said: str,
+    *,
+    is_apart: bool = False,
+) -> Done:
+    """The snapshot `key` on top of `files`, made where there is none; `is_apart` when it is the
+    same on whatever it is put.
+    """
+    begun = perf_counter()
+    found = None if room.is_fresh else room.snapshots.find(key)
+    was_cached = found is not None
+    if found is None:
+        with room.snapshots.draft() as draft:
+            make(draft, Stack(()) if is_apart else files.stack())
+            found = room.snapshots.settle(draft, key, said)
+    after = key_of("on", files.key, key) if is_apart else key
+    return Done(Files(after, (found, *files.layers)), perf_counter() - begun, was_cached)
+
+
+def make_directory(room: Room, files: Files, path: str, user: str) -> Done:
+    """WORKDIR: `path`, with its parents, for `user`."""
+    owner = _owner_of_directory(files.stack(), user)
+    key = key_of("directory", files.key, path, repr(owner), str(room.epoch))
+
+    def make(draft: Draft, below: Stack) -> None:
+        target = Target(draft.files, below)
+        target.make_directory(below.resolve(path), Manner(owner=owner, epoch=room.epoch))
+        target.finish()
+
+    return done(room, files, key, make, f"WORKDIR {path}")
+
+
+def _owner_of_directory(below: Stack, user: str) -> tuple[int, int]:
+    """USER as WORKDIR reads it: a number alone is the group too, an unknown name is root."""
+    name, colon, _ = user.partition(":")
+    if name.isdigit() and not colon:
+        return int(name), int(name)
+    if not user:
+        return 0, 0
+    try:
+        account = account_of(user, below.read("/etc/passwd"), below.read("/etc/group"))
+    except UnknownUser:
+        return 0, 0
+    return account.uid, account.gid
+
+
+def owner_of_copy(below: Stack, text: str, *, has_files: bool) -> tuple[tuple[int, int], str]:
+    """--chown as BuildKit reads it, and a warning where it means root by accident.
+
+    Errors: UnknownUser for a name where no passwd can be.
+    """
+    user, colon, group = text.partition(":")
+    warning = ""
+    passwd, groups = below.read("/etc/passwd"), below.read("/etc/group")
+
+    def number(name: str, table: bytes, column: int) -> int:
+        nonlocal warning
+        if not name:
+            return 0
+        if name.isascii() and name.isdigit():
+            return int(name)
+        if name == "root":
+            return 0
+        if not has_files:
+            raise UnknownUser(
+                f"--chown={text}: there is no passwd that could know {name}",
+                hint="name it by number",
+            )
+        for line in table.decode("utf-8", "replace").splitlines():
+            row = line.split(":")
+            if row[0] == name and len(row) > column and row[column].isdigit():
+                return int(row[column])
+        warning = f"--chown={text}: the image knows no {name}, so the files belong to root"
+        return 0
+
+    uid = number(user, passwd, 2)
+    if colon:
+        return (uid, number(group, groups, 2)), warning
+    if user.isdigit():
+        return (uid, uid), warning
+    return (uid, number(user, passwd, 3)), warning

@@ -1,0 +1,340 @@
+"""An expanded RUN and the files before it in, the files after it out (a door)."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from whit.build.dockerfile.bench import Done, Files, Room, done
+from whit.build.dockerfile.copying import Manner, Target
+from whit.build.dockerfile.origins import Reading, digest_of_reading
+from whit.build.events import Said
+from whit.dockerfile.instructions import (
+    BindMount,
+    CacheMount,
+    Owner,
+    Run,
+    SecretMount,
+    Sharing,
+    SshMount,
+    TmpfsMount,
+)
+from whit.errors import BadInstruction, ForeignPlatform, StepFailed
+from whit.layer.stack import Stack
+from whit.model.names import Platform
+from whit.sandbox.accounts import account_of
+from whit.sandbox.spec import Account, Network
+from whit.sandbox.step import StepMount, StepRequest, run_step
+from whit.sandbox.workspace import open_workspace
+from whit.store.snapshots import Draft
+from whit.store.steps import key_of
+
+_SHOWN_BYTES = 1 << 13
+_GREATEST_LINE = 4096
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A RUN, ready: what to execute and in which surroundings. `unseen` are variables that are no
+    part of the key (proxies); `caches` are mounts that whit adds by itself.
+    """
+
+    title: str
+    shown: str
+    args: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    working_dir: str
+    user: str
+    run: Run
+    readings: tuple[Reading | None, ...]
+    platform: Platform
+    scripts: tuple[tuple[str, str], ...] = ()
+    unseen: tuple[tuple[str, str], ...] = ()
+    caches: tuple[CacheMount, ...] = ()
+
+
+def run_command(room: Room, files: Files, command: Command) -> Done:
+    """Errors: StepFailed, BadInstruction, UnknownUser, ForeignPlatform; those of the runtime."""
+    _refuse(command.run)
+    key = _key(room, files, command)
+
+    def make(draft: Draft, below: Stack) -> None:
+        _execute(room, files, command, draft, below)
+
+    return done(room, files, key, make, command.shown)
+
+
+def _refuse(run: Run) -> None:
+    if run.security == "insecure":
+        raise BadInstruction(
+            "RUN --security=insecure is refused: it would have the rights of this machine's root",
+            hint="leave it out; most tools need it for their tests only",
+        )
+    if run.devices:
+        raise BadInstruction(
+            "RUN --device is refused: whit hands out no devices", hint="leave it out"
+        )
+
+
+def _key(room: Room, files: Files, command: Command) -> str:
+    parts = [
+        "run",
+        files.key,
+        repr(command.args),
+        repr(command.env),
+        command.working_dir,
+        command.user,
+        str(command.platform),
+        command.run.network,
+        repr(command.scripts),
+    ]
+    for mount, reading in zip(command.run.resolved, command.readings, strict=True):
+        if isinstance(mount, CacheMount):
+            parts.append(repr(("cache", mount.target, mount.is_read_only)))
+        elif isinstance(mount, SecretMount):
+            parts.append(repr(("secret", mount.id, mount.target, mount.variable)))
+        else:
+            parts.append(repr(mount))
+            if isinstance(mount, BindMount) and reading is not None:
+                parts.append(digest_of_reading(room, reading, (mount.source,)))
+    # What a cache of ours holds may be what a later step needs: a new one means a new step.
+    parts += [_generation(room, mount) for mount in command.caches]
+    return key_of(*parts)
+
+
+def _execute(room: Room, files: Files, command: Command, draft: Draft, below: Stack) -> None:
+    from whit.prove.observe import can_run
+
+    if not can_run(command.platform):
+        raise ForeignPlatform(
+            f"RUN for {command.platform} cannot run here",
+            hint="cross-compile: FROM --platform=$BUILDPLATFORM; or install qemu-user-static "
+            "and binfmt-support",
+        )
+    account = account_of(command.user, below.read("/etc/passwd"), below.read("/etc/group"))
+    target = Target(draft.files, below)
+    place = below.resolve(command.working_dir)
+    if below.find(place) is None:
+        owner = (account.uid, account.gid)
+        target.make_directory(place, Manner(owner=owner, epoch=room.epoch))
+        target.finish()
+    lower = files.layers or (_empty(room),)
+    with ExitStack() as held, open_workspace(Path(room.cache) / "run") as workspace:
+        mounts, more = _mounts(room, command, account, workspace.path, held)
+        request = StepRequest(
+            args=command.args,
+            env=(*command.env, *command.unseen, *more),
+            lower=lower,
+            upper=draft.files,
+            work=draft.work,
+            working_dir=place,
+            account=account,
+            network=Network.NONE if command.run.network == "none" else Network.HOST,
+            mounts=mounts,
+            title=command.shown,
+        )
+        lines = _Lines(lambda line: room.listen(Said(command.title, line)))
+        outcome = run_step(
+            request, room.find_runtime(), workspace, room.host, lines.hear, room.stopper
+        )
+        lines.end()
+        if outcome.status:
+            raise StepFailed(
+                f"{command.shown} ended with status {outcome.status}",
+                hint=f"for an hour this opens a shell where it began: sh {workspace.path}/again",
+                output=outcome.output[-_SHOWN_BYTES:].decode("utf-8", "replace").strip("\n"),
+            )
+
+
+class _Lines:
+    """Pieces of output in, whole lines out; what stays on a line without an end is cut."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._rest = say, b""
+
+    def hear(self, piece: bytes) -> None:
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            # A progress bar draws over itself: what it ended with is what it says.
+            shown = line.rstrip(b"\r").rpartition(b"\r")[2][:_GREATEST_LINE]
+            self._say("".join(c for c in shown.decode("utf-8", "replace") if c >= " " or c == "\t"))
+        self._rest = self._rest[-_GREATEST_LINE:]
+
+    def end(self) -> None:
+        if self._rest:
+            self.hear(b"\n")
+
+
+def _empty(room: Room) -> str:
+    """Overlayfs wants a lower directory also where there is nothing."""
+    key = key_of("empty")
+    found = room.snapshots.find(key)
+    if found is None:
+        with room.snapshots.draft() as draft:
+            found = room.snapshots.settle(draft, key, "nothing")
+    return found
+
+
+# ---- mounts ---------------------------------------------------------------------------------
+
+Variables = tuple[tuple[str, str], ...]
+
+
+def _mounts(
+    room: Room, command: Command, account: Account, workspace: Path, held: ExitStack
+) -> tuple[tuple[StepMount, ...], Variables]:
+    """The mounts of a step, and the variables that they bring."""
+    found: list[StepMount] = []
+    variables: list[tuple[str, str]] = []
+    agents = 0
+    for mount, reading in zip(command.run.resolved, command.readings, strict=True):
+        if isinstance(mount, BindMount):
+            found.append(_bind(room, mount, reading, command.working_dir))
+        elif isinstance(mount, CacheMount):
+            found.append(_cache(room, mount, reading, held))
+        elif isinstance(mount, TmpfsMount):
+            found.append(StepMount(mount.target, size_bytes=mount.size_bytes))
+        elif isinstance(mount, SecretMount):
+            one, value = _secret(room, mount)
+            found += one
+            variables += value
+        else:
+            socket = mount.target or f"/run/buildkit/ssh_agent.{agents}"
+            found += _agent(room, mount, socket)
+            if agents == 0:
+                variables.append(("SSH_AUTH_SOCK", socket))
+            agents += 1
+    for cache in command.caches:
+        own = msgspec.structs.replace(cache, owner=Owner(account.uid, account.gid))
+        found.append(_cache(room, own, None, held))
+    if command.scripts:
+        directory = workspace / "pipes"
+        directory.mkdir()
+        for name, text in command.scripts:
+            (directory / name).write_text(text)
+            (directory / name).chmod(0o755)
+        found.append(StepMount("/dev/pipes", str(directory), read_only=True))
+    return tuple(found), tuple(variables)
+
+
+def _bind(room: Room, mount: BindMount, reading: Reading | None, here: str) -> StepMount:
+    if reading is None:
+        raise AssertionError("a bind mount reads something")
+    settled = reading.settled(room, mount.source)
+    source = settled.stack().resolve("/" + mount.source.strip("/"))
+    host = "" if source == "/" else source
+    lower = settled.layers or (_empty(room),)
+    target = mount.target or here
+    return StepMount(target, host, lower=lower, read_only=mount.is_read_only)
+
+
+def _secret(room: Room, mount: SecretMount) -> tuple[tuple[StepMount, ...], Variables]:
+    read = room.secrets.get(mount.id)
+    if read is None:
+        if mount.is_required:
+            raise BadInstruction(
+                f"the step requires the secret {mount.id}, and nobody gave it",
+                hint=f"give it: --secret id={mount.id},src=FILE or --secret id={mount.id},env=NAME",
+            )
+        return (), ((mount.variable, ""),) if mount.variable else ()
+    data = read()
+    variables = ((mount.variable, data.decode("utf-8", "replace")),) if mount.variable else ()
+    if not mount.target:
+        return (), variables
+    owner = mount.owner
+    one = StepMount(
+        mount.target,
+        secret=data,
+        read_only=True,
+        mode=0o400 if owner.mode is None else owner.mode,
+        uid=owner.uid or 0,
+        gid=owner.gid or 0,
+    )
+    return (one,), variables
+
+
+def _agent(room: Room, mount: SshMount, socket: str) -> tuple[StepMount, ...]:
+    host = room.agents.get(mount.id, "")
+    if host and os.path.exists(host):
+        return (StepMount(socket, host),)
+    if mount.is_required:
+        raise BadInstruction(
+            f"the step requires the SSH agent {mount.id}, and there is none",
+            hint="start one, and give it: --ssh default",
+        )
+    return ()
+
+
+# ---- cache mounts ---------------------------------------------------------------------------
+
+
+def _place_of(room: Room, mount: CacheMount, number: int = 0) -> Path:
+    parts = ["cache mount", mount.id, str(number)]
+    return Path(room.cache) / "mounts" / key_of(*parts)[:20]
+
+
+def _generation(room: Room, mount: CacheMount) -> str:
+    """Other than before once the cache was made anew."""
+    place = _place_of(room, mount)
+    try:
+        return f"{mount.target} {(place / 'made').stat().st_mtime_ns}"
+    except OSError:
+        with _made(place):
+            return f"{mount.target} {(place / 'made').stat().st_mtime_ns}"
+
+
+@contextmanager
+def _made(place: Path) -> Iterator[int]:
+    """A cache mount's directory, and a descriptor of its lock."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.mkdir(mode=0o711, exist_ok=True)
+    lock = os.open(place / "made", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _cache(
+    room: Room, mount: CacheMount, reading: Reading | None, held: ExitStack
+) -> StepMount:
+    number = 0
+    while True:
+        place = _place_of(room, mount, number)
+        lock = held.enter_context(_made(place))
+        if mount.sharing is Sharing.LOCKED:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        elif mount.sharing is Sharing.PRIVATE:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                number += 1
+                continue
+        break
+    os.utime(place)
+    files = place / "fs"
+    if not files.exists():
+        _fill(mount, reading, files)
+    return StepMount(mount.target, str(files), read_only=mount.is_read_only)
+
+
+def _fill(mount: CacheMount, reading: Reading | None, files: Path) -> None:
+    """What a new cache begins with: nothing, or a copy of what `from` names."""
+    draft = files.with_name(f"fs.{os.getpid()}")
+    draft.mkdir(mode=0o755)
+    if reading is not None:
+        from whit.build.dockerfile.sources import pick
+
+        target = Target(str(draft), Stack(()))
+        for one in pick(reading.stack, mount.source, reading.where):
+            target.copy(reading.stack, one, "/", Manner(is_context=reading.is_context))
+        target.finish()
+    owner = mount.owner
+    draft.chmod(0o755 if owner.mode is None else owner.mode)
+    os.chown(draft, owner.uid or 0, owner.gid or 0)
+    try:
+        draft.rename(files)
+    except OSError:
+        draft.rmdir()

@@ -1,0 +1,216 @@
+"""An expanded COPY or ADD and the files before it in, the files after it out (a door)."""
+
+import bz2
+import lzma
+import os
+from collections.abc import Callable
+from typing import BinaryIO, cast
+
+import msgspec
+
+from whit.build.dockerfile.bench import Done, Files, Room, done, owner_of_copy
+from whit.build.dockerfile.copying import Manner, Target
+from whit.build.dockerfile.origins import (
+    Reading,
+    excluded,
+    picked_in,
+    remembered_digest,
+)
+from whit.build.dockerfile.sources import IsHidden, Picked, digest_of_picked
+from whit.build.events import Warned
+from whit.dockerfile.instructions import Add, Copy, Transfer
+from whit.dockerfile.modes import check_mode
+from whit.errors import BadInstruction, BrokenLayer, WhitError
+from whit.layer.read import LayerReader
+from whit.layer.stack import Found, Stack
+from whit.layer.unpack import unpack_layer
+from whit.store.snapshots import Draft, remove
+from whit.store.steps import key_of
+
+_SNIFFED_BYTES = 6
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """A download: its bytes lie in a file, its name is the URL's last part."""
+
+    path: str
+    name: str
+    digest: str
+    mtime: int = 0
+
+
+class Move(msgspec.Struct, frozen=True):
+    """COPY or ADD, ready. `destination` is absolute and keeps its slash; `files` are the heredocs
+    as they will be written; `patterns` are those of --exclude.
+    """
+
+    instruction: Transfer
+    shown: str
+    destination: str
+    reading: Reading
+    sources: tuple[str, ...]
+    fetched: tuple[Fetched, ...] = ()
+    is_hidden: IsHidden | None = None
+    reopens: bool = False
+    has_files: bool = True  # whether the stage has a root file system at all
+
+    @property
+    def keeps_parents(self) -> bool:
+        return isinstance(self.instruction, Copy) and self.instruction.keeps_parents
+
+    @property
+    def unpacks_local(self) -> bool:
+        return isinstance(self.instruction, Add) and self.instruction.unpacks is not False
+
+    @property
+    def unpacks_fetched(self) -> bool:
+        return isinstance(self.instruction, Add) and bool(self.instruction.unpacks)
+
+
+def move_files(room: Room, files: Files, move: Move) -> Done:
+    """Errors: NoSuchSource, CannotCopy, BadInstruction, UnknownUser, ContentChanged."""
+    instruction = move.instruction
+    if instruction.chmod:
+        check_mode(instruction.chmod)
+    is_apart = instruction.is_linked and not instruction.chmod
+    below = Stack(()) if is_apart else files.stack()
+    owner = None
+    if instruction.chown:
+        has_files = move.has_files and not is_apart
+        owner, warning = owner_of_copy(below, instruction.chown, has_files=has_files)
+        if warning:
+            room.listen(Warned(warning, "name the owner by number, or make the user first"))
+    reading = move.reading
+    picked = picked_in(reading, move.sources, keeps_parents=move.keeps_parents)
+    content = _content(room, move, picked)
+    key = key_of(
+        "copy",
+        "" if is_apart else files.key,
+        move.destination,
+        content,
+        repr((owner, instruction.chmod, instruction.files, room.epoch)),
+        repr((type(instruction).__name__, move.unpacks_local, move.unpacks_fetched)),
+        *(f"{one.name} {one.digest} {one.mtime}" for one in move.fetched),
+    )
+
+    def make(draft: Draft, lower: Stack) -> None:
+        manner = Manner(
+            owner=owner,
+            mode=instruction.chmod,
+            is_context=reading.is_context,
+            is_settled=not reading.is_context,
+            epoch=room.epoch,
+        )
+        _write(move, picked, draft, lower, manner)
+
+    return done(room, files, key, make, move.shown, is_apart=is_apart)
+
+
+def _content(room: Room, move: Move, picked: tuple[Picked, ...]) -> str:
+    reading = move.reading
+
+    def compute() -> str:
+        return key_of(
+            *(
+                digest_of_picked(
+                    excluded(reading, one, move.is_hidden, reopens=move.reopens),
+                    (one,),
+                    reading.digests,
+                    is_context=reading.is_context,
+                )
+                for one in picked
+            )
+        )
+
+    what = repr((move.sources, move.instruction.excludes, move.keeps_parents))
+    return remembered_digest(room, reading, what, compute)
+
+
+def _write(
+    move: Move, picked: tuple[Picked, ...], draft: Draft, below: Stack, manner: Manner
+) -> None:
+    target = Target(draft.files, below)
+    for one in picked:
+        source = excluded(move.reading, one, move.is_hidden, reopens=move.reopens)
+        if move.unpacks_local and one.found.is_file and is_archive(one.found.host):
+            _unpack(one.found.host, target, draft, move.destination, manner)
+        else:
+            target.copy(source, one, move.destination, manner)
+    plain = msgspec.structs.replace(manner, is_context=True, is_settled=False)
+    for file in move.instruction.files:
+        target.write_file(file.content.encode(), file.name, move.destination, plain)
+    for fetched in move.fetched:
+        if move.unpacks_fetched and is_archive(fetched.path):
+            _unpack(fetched.path, target, draft, move.destination, manner)
+            continue
+        os.utime(fetched.path, (fetched.mtime, fetched.mtime))
+        os.chmod(fetched.path, 0o600)
+        found = Found(fetched.path, os.lstat(fetched.path))
+        target.copy(Stack(()), Picked(fetched.name, "", found), move.destination, plain)
+    target.finish()
+
+
+# ---- archives -------------------------------------------------------------------------------
+
+
+def _openers() -> dict[bytes, Callable[[BinaryIO], BinaryIO]]:
+    def bzip2(file: BinaryIO) -> BinaryIO:
+        return cast("BinaryIO", bz2.BZ2File(file))
+
+    def xz(file: BinaryIO) -> BinaryIO:
+        return cast("BinaryIO", lzma.LZMAFile(file))
+
+    return {b"BZh": bzip2, b"\xfd7zXZ\0": xz}
+
+
+def open_archive(path: str) -> BinaryIO:
+    """A stream that the layer room reads: it knows gzip, zstd and plain tar by itself."""
+    file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+    head = file.read(_SNIFFED_BYTES)
+    file.seek(0)
+    for magic, opener in _openers().items():
+        if head.startswith(magic):
+            return opener(file)
+    return file
+
+
+def is_archive(path: str) -> bool:
+    """Whether its first header parses, as a tar of any compression that docker unpacks. The name
+    does not matter, and an empty tar is a file like any other.
+    """
+    try:
+        with open_archive(path) as stream:
+            for _ in LayerReader(stream):
+                return True
+    except (WhitError, OSError, EOFError, lzma.LZMAError, ValueError):
+        return False
+    return False
+
+
+def _unpack(
+    path: str, target: Target, draft: Draft, destination: str, manner: Manner
+) -> None:
+    """Into the destination, which is a directory always; owners and modes are the archive's."""
+    place = f"{draft.path}/archive-{len(os.listdir(draft.path))}"
+    os.mkdir(place, 0o755)
+    try:
+        with open_archive(path) as stream:
+            unpack_layer(stream, place)
+    except (BrokenLayer, OSError, EOFError, lzma.LZMAError) as error:
+        raise BadInstruction(
+            f"ADD: {os.path.basename(path)} is a damaged archive: {error}",
+            hint="with --unpack=false it is copied as it is",
+        ) from None
+    # --chmod does not reach into archives, --chown does.
+    inside = Manner(owner=manner.owner, is_settled=True, epoch=manner.epoch)
+    source = Stack((place,))
+    root = source.find("/")
+    if root is None:
+        raise AssertionError("a directory that was just made")
+    slashed = destination if destination.endswith("/") else f"{destination}/"
+    parents = Manner(epoch=manner.epoch)
+    target.make_directory(target.resolve(slashed), parents)
+    target.copy(source, Picked("", "/", root), slashed, inside)
+    remove(place)
+
+
