@@ -146,9 +146,7 @@ class Bases:
 
     def _brought(self, end: End, platform: Platform) -> Image:
         """Everything of it in the store."""
-        origin: Origin = open_origin(
-            end, platform, self._registries, self._store, self._directory
-        )
+        origin: Origin = open_origin(end, platform, self._registries, self._store, self._directory)
         # What lies in the store under its digest was complete when it came there.
         if not all(self._store.has(Digest(blob.digest)) for blob in origin.content.blobs):
             origin.bring(origin.content.blobs)

@@ -88,9 +88,7 @@ def digest_of_reading(room: Room, reading: Reading, sources: tuple[str, ...]) ->
     return remembered_digest(room, reading, repr(sources), compute)
 
 
-def remembered_digest(
-    room: Room, reading: Reading, what: str, compute: Callable[[], str]
-) -> str:
+def remembered_digest(room: Room, reading: Reading, what: str, compute: Callable[[], str]) -> str:
     """`compute()`, or what it said of the same snapshots before."""
     if reading.files is None:
         return compute()

@@ -297,9 +297,7 @@ def _made(place: Path) -> Iterator[int]:
         os.close(lock)
 
 
-def _cache(
-    room: Room, mount: CacheMount, reading: Reading | None, held: ExitStack
-) -> StepMount:
+def _cache(room: Room, mount: CacheMount, reading: Reading | None, held: ExitStack) -> StepMount:
     number = 0
     while True:
         place = _place_of(room, mount, number)

@@ -187,9 +187,7 @@ def is_archive(path: str) -> bool:
     return False
 
 
-def _unpack(
-    path: str, target: Target, draft: Draft, destination: str, manner: Manner
-) -> None:
+def _unpack(path: str, target: Target, draft: Draft, destination: str, manner: Manner) -> None:
     """Into the destination, which is a directory always; owners and modes are the archive's."""
     place = f"{draft.path}/archive-{len(os.listdir(draft.path))}"
     os.mkdir(place, 0o755)
@@ -212,5 +210,3 @@ def _unpack(
     target.make_directory(target.resolve(slashed), parents)
     target.copy(source, Picked("", "/", root), slashed, inside)
     remove(place)
-
-
