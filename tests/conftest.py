@@ -11,7 +11,7 @@ import pytest
 
 DOORS = (
     *("go", "gcc", "zig", "rust", "sandbox"),
-    *("skopeo", "umoci", "buildah", "docker", "registry"),
+    *("skopeo", "umoci", "buildah", "docker", "registry", "busybox"),
 )
 PLACES = "/usr/bin:/usr/sbin:/bin"
 IN_CI = bool(os.environ.get("CI"))
@@ -30,10 +30,10 @@ def door_is_open(door: str) -> str:
         return "" if shutil.which("rustc") else "no rustc"
     if door == "registry":
         return "" if shutil.which("docker-registry") else "no docker-registry"
-    if door in ("skopeo", "umoci", "buildah", "gcc"):
+    if door in ("skopeo", "umoci", "buildah", "gcc", "busybox"):
         return "" if shutil.which(door) else f"no {door}"
     if door == "docker":
-        if not shutil.which("docker"):
+        if not shutil.which("docker", "busybox"):
             return "no docker command"
         answer = subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=30)
         return "" if answer.returncode == 0 else "no Docker daemon answers"
