@@ -33,6 +33,7 @@ class Root:
         self._data: dict[str, memoryview] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self._files: dict[str, File] = {}
+        self._licences: dict[str, str] = {}
         self._packages: Packages | None = None
 
     def host_path(self, path: str) -> str:
@@ -146,7 +147,11 @@ class Root:
         text = self.find(place)
         if text is None:
             return ()
-        return (Provided(place, self.file(text), str(owner)),)
+        node = self.file(text)
+        digest = node.content.digest if isinstance(node.content, Stored) else place
+        first = self._licences.setdefault(digest, place)
+        # The packages of one source share their text: it is written once.
+        return (Provided(place, node if first == place else Link(first, is_hard=True), ""),)
 
     @property
     def packages(self) -> Packages:

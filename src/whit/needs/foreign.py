@@ -17,6 +17,8 @@ from whit.needs.rules import Rule
 # Linked into every program with C code since Go 1.21, and into no other.
 C_CODE = "runtime/cgo.set_crosscall2"
 GO_SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo")
+# What only Go's own library does.
+GO_ONLY = ("N042", "N051", "N081")
 PACKED = "the program is packed (UPX): what it holds cannot be read"
 OBFUSCATED = "the program is Go's, and the names of its functions are obfuscated"
 
@@ -32,6 +34,8 @@ def unnamed_need(rule: Rule, facts: Facts) -> Need:
     if path:
         return need_of(rule, rule.gated, [Evidence("constant", f'the bytes hold "{path}"')])
     reason = PACKED if facts.is_packed else OBFUSCATED if _is_go(facts) else ""
+    if not reason and rule.code in GO_ONLY:
+        return Need(rule.code, rule.title, Standing.ABSENT, (), (), "the program is not Go's")
     if not reason:
         note = "the program has no Go function names; no path that would be read is in its bytes"
         return Need(rule.code, rule.title, Standing.ASSUMED_NOT, (), (), note)

@@ -17,11 +17,12 @@ MUSL_DIRECTORIES = ("/lib", "/usr/local/lib", "/usr/lib")
 # Where ld.so keeps no list that can be read: what upstream compiles in.
 PLAIN_DIRECTORIES = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")
 # A run of NUL-terminated directories, each ending in a slash: glibc's `system_dirs`.
-SYSTEM_DIRECTORIES = re.compile(rb"(?:/[A-Za-z0-9_./+-]{0,200}lib[A-Za-z0-9_./+-]{0,60}/\0)+")
+# Bounded on all sides, so that no file can make the search slow.
+SYSTEM_DIRECTORIES = re.compile(rb"(?:(?:/[A-Za-z0-9_.+-]{1,64}){1,12}/\0){1,16}")
 CONF_PATH = "/etc/ld.so.conf"
 MAX_CONF_FILES = 256
 HWCAPS = "glibc-hwcaps"
-MAX_LOADER_BYTES = 64 << 20
+MAX_LOADER_BYTES = 4 << 20
 
 
 class Loader(msgspec.Struct, frozen=True):
@@ -71,7 +72,8 @@ def is_musl(interpreter: str) -> bool:
 
 
 def _system_directories(data: memoryview) -> tuple[str, ...]:
-    runs = [match.group() for match in SYSTEM_DIRECTORIES.finditer(data)]
+    found = (match.group() for match in SYSTEM_DIRECTORIES.finditer(data))
+    runs = [run for run in found if all(b"lib" in part for part in run.split(b"\0") if part)]
     if not runs:
         return PLAIN_DIRECTORIES
     longest = max(runs, key=lambda run: run.count(b"\0"))

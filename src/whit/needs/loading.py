@@ -350,6 +350,9 @@ def _imports(scene: _Scene) -> Iterator[Need]:
             evidence += _root_paths(scene)
         if evidence:
             yield _need_of(row, titles[row.code], evidence)
+        else:
+            note = f"nothing that is loaded imports {row.symbols[0]} or the like"
+            yield Need(row.code, titles[row.code], Standing.ASSUMED_NOT, (), (), note)
     switch = _switch(scene)
     if switch is not None:
         yield switch

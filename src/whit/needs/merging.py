@@ -23,9 +23,16 @@ def merged(needs: Iterable[Need], others: Iterable[Need]) -> list[Need]:
     found = {need.code: need for need in needs}
     for other in others:
         there = found.get(other.code)
-        if there is None or RANK[other.standing] > RANK[there.standing]:
+        if there is None or _is_stronger(other, there):
             found[other.code] = other
     return list(found.values())
+
+
+def _is_stronger(one: Need, other: Need) -> bool:
+    """An assumption without evidence takes the place of another such only: not of a proof."""
+    if one.standing is Standing.ASSUMED_NOT and not one.evidence:
+        return other.standing is Standing.ASSUMED_NOT and not other.evidence
+    return RANK[one.standing] > RANK[other.standing]
 
 
 def combined(groups: Iterable[Iterable[Need]]) -> list[Need]:

@@ -7,7 +7,7 @@ once more, in the image as it is, with the environment it has.
 from collections.abc import Callable
 
 from whit.binary.dynamic import read_dynamic
-from whit.binary.elf import Elf
+from whit.binary.elf import Elf, read_elf
 from whit.model.files import TreeFiles
 from whit.model.plan import Plan
 from whit.model.tree import Content
@@ -38,6 +38,26 @@ def loading_checks(program: Elf, plan: Plan, read: Callable[[Content], bytes]) -
     if not closure.missing:
         detail = f"the loader finds {count} {'library' if count == 1 else 'libraries'}, with all"
         checks.append(Check("libraries", True, f"{detail} versions that are asked for"))
+    return checks
+
+
+def taken_checks(plan: Plan, read: Callable[[Content], bytes]) -> list[Check]:
+    """One for every program that was taken along and does not load; nothing for the others."""
+    files = TreeFiles(plan.tree(), read)
+    env = dict(plan.config.env)
+    checks: list[Check] = []
+    paths = {what.names[0] for need in plan.needs for what in need.what if what.kind == "program"}
+    for path in sorted(paths):
+        found = files.find(path)
+        data = files.read(found) if found else memoryview(b"")
+        if bytes(data[:4]) != b"\x7fELF":
+            continue
+        elf = read_elf(data)
+        dynamic = read_dynamic(elf)
+        if not dynamic.interpreter:
+            continue
+        start = start_of(path, path, elf, dynamic, env, is_beside=False)
+        checks += _missing(closure_of(start, files, uses_conf=False))
     return checks
 
 

@@ -62,6 +62,7 @@ def judge(
     checks = [
         *entry.checks(),
         *_loading(facts, plan, read),
+        *_taken(plan, read),
         user,
         _working_dir(plan.config, walker, account),
         _environment(plan.config),
@@ -170,6 +171,14 @@ def _user(
         return Account(65534, 65534), Check("user", False, error.message, error.hint or "")
     detail = f"{config.user or 'root'} is {account.uid}:{account.gid}"
     return account, Check("user", True, detail)
+
+
+def _taken(plan: Plan, read: Callable[[Content], bytes]) -> list[Check]:
+    if not any(what.kind == "program" for need in plan.needs for what in need.what):
+        return []
+    from whit.prove.libraries import taken_checks  # noqa: PLC0415
+
+    return taken_checks(plan, read)
 
 
 def _loading(

@@ -8,11 +8,16 @@ from whit.report.words import aligned, count_text, size_text
 
 # A tree of zones or certificates is one line, not six hundred.
 FOLD_FROM = 6
+# Codes of the loader's closure (needs.rules).
+LOADED = ("N070", "N071", "N072", "N073")
 
 
 def plan_lines(plan: Plan, *, everything: bool = False) -> list[str]:
     """Every entry with size, code and reason; then what was left out, warnings and the total."""
     lines = aligned(_entry_rows(plan, everything=everything), right=(1,))
+    hidden = 0 if everything else sum(_is_on_the_way(entry) for entry in plan.entries)
+    if hidden:
+        lines.append(f"and {count_text(hidden, 'link')} that the loader goes through (--all)")
     loud = [d for d in plan.dropped if d.standing is not Standing.ABSENT or everything]
     quiet = len(plan.dropped) - len(loud)
     if plan.dropped:
@@ -41,7 +46,8 @@ def total_line(plan: Plan) -> str:
 def _entry_rows(plan: Plan, *, everything: bool) -> Iterator[tuple[str, ...]]:
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in plan.entries:
-        groups.setdefault((entry.code, entry.reason), []).append(entry)
+        if everything or not _is_on_the_way(entry):
+            groups.setdefault((entry.code, entry.reason), []).append(entry)
     for (code, reason), entries in groups.items():
         if everything or len(entries) < FOLD_FROM:
             for entry in entries:
@@ -51,6 +57,11 @@ def _entry_rows(plan: Plan, *, everything: bool) -> Iterator[tuple[str, ...]]:
             top = _common_directory([entry.path for entry in entries])
             names = count_text(sum(not isinstance(e.node, Dir) for e in entries), "name")
             yield f"{top}/ ({names})", size_text(total), code, reason
+
+
+def _is_on_the_way(entry: Entry) -> bool:
+    """Links to libraries say nothing that the library's own line does not."""
+    return entry.code in LOADED and isinstance(entry.node, Link)
 
 
 def entry_size(entry: Entry) -> str:

@@ -89,3 +89,41 @@ def test_what_is_no_regular_file_is_not_there(place: Path):
     assert root.find("/usr/lib") is None
     assert root.names("/pipe") == ()
     assert root.names("/usr") == ("lib", "share")
+
+
+def test_packages_of_one_source_share_their_licence(place: Path):
+    for name in ("libbar1", "libfoo1"):
+        doc = place / f"usr/share/doc/{name}"
+        doc.mkdir(exist_ok=True)
+        (doc / "copyright").write_text("do as you like")
+    usr = place / "usr/lib/x86_64-linux-gnu"
+    (usr / "libbar.so").write_bytes(b"bar")
+    with (place / "var/lib/dpkg/status").open("a") as status:
+        status.write("\nPackage: libbar1\nVersion: 1\nArchitecture: amd64\n")
+    listed = place / "var/lib/dpkg/info/libbar1.list"
+    listed.write_text("/usr/lib/x86_64-linux-gnu/libbar.so\n")
+    root = Root(str(place))
+    nodes = [
+        root.provide(What("licence", (f"/usr/lib/x86_64-linux-gnu/{name}",)))
+        for name in ("libfoo.so.1.2", "libbar.so", "libfoo.so.1.2")
+    ]
+    first, second, again = (found[0] for found in nodes if found)
+    assert isinstance(first.node, File)
+    assert second.node == Link("/usr/share/doc/libfoo1/copyright", is_hard=True)
+    assert again == first
+
+
+def test_a_tree_is_everything_below_but_compiled_python(place: Path):
+    top = place / "usr/share/app"
+    (top / "__pycache__").mkdir(parents=True)
+    (top / "__pycache__/a.pyc").write_bytes(b"")
+    (top / "a.py").write_text("")
+    (top / "deep").mkdir()
+    (top / "deep/link").symlink_to("../a.py")
+    os.mkfifo(top / "pipe")
+    found = Root(str(place)).provide(What("tree", ("/usr/share/app",)))
+    assert sorted(p.path for p in found or ()) == [
+        *("/usr/share/app", "/usr/share/app/a.py", "/usr/share/app/deep"),
+        "/usr/share/app/deep/link",
+    ]
+    assert Root(str(place)).provide(What("tree", ("/usr/share/gone",))) is None

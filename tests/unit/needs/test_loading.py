@@ -10,6 +10,7 @@ from whit.model.plan import Need, Standing, What
 from whit.model.tree import Bytes, Content, File, Tree
 from whit.needs.closure import start_of
 from whit.needs.loading import Loading, loading_of
+from whit.needs.merging import merged
 
 LIB = "/lib/x86_64-linux-gnu"
 NEW = ["GLIBC_2.2.5", "GLIBC_2.36"]
@@ -187,7 +188,7 @@ def test_a_tls_client_gets_roots_where_openssl_looks():
 
 def test_what_openssl_does_by_itself_asks_for_no_roots():
     found = loading(needed=("libssl.so.3",), files=TLS)
-    assert need("N010", found) is None
+    assert standing("N010", found) is Standing.ASSUMED_NOT
     assert paths(need("N075", found)) == ["/usr/lib/ssl/openssl.cnf"]
 
 
@@ -212,7 +213,7 @@ def test_a_library_with_a_place_of_its_own_for_roots():
 def test_imported_names_are_evidence(
     symbol: str, code: str, expected: Standing, what: tuple[What, ...]
 ):
-    assert standing(code, loading()) is Standing.ABSENT
+    assert standing(code, loading()) in (Standing.ABSENT, Standing.ASSUMED_NOT)
     found = need(code, loading(imports=(symbol,)))
     assert found is not None
     assert (found.standing, found.what) == (expected, what)
@@ -221,4 +222,15 @@ def test_imported_names_are_evidence(
 
 def test_what_libc_imports_itself_is_no_evidence():
     own = elf_file(soname="libc.so.6", defines=NEW, imports={"getpwnam": ""})
-    assert need("N030", loading(files={f"{LIB}/libc.so.6": own})) is None
+    assert standing("N030", loading(files={f"{LIB}/libc.so.6": own})) is Standing.ASSUMED_NOT
+
+
+def test_a_proof_is_not_replaced_by_an_assumption():
+    absent = Need("N030", "users", Standing.ABSENT, (), (), "not linked")
+    guess = Need("N030", "users", Standing.ASSUMED_NOT, (), (), "nothing imports it")
+    assumed = Need("N030", "users", Standing.ASSUMED_NOT, (), (), "no function names")
+    wanted = Need("N030", "users", Standing.REQUIRED, (What("users"),))
+    assert merged([absent], [guess]) == [absent]
+    assert merged([assumed], [guess]) == [guess]
+    assert merged([assumed], [wanted]) == [wanted]
+    assert merged([wanted], [guess]) == [wanted]
