@@ -1,12 +1,12 @@
 """The command `whit`: until there is somebody to tell it nicely, Ctrl-C just ends the process.
 
 Importing the command line takes a tenth of a second, in which Python would answer a signal with a
-traceback.
+traceback. `signal` itself is Python, and would be the first to be interrupted; this is not.
 """
 
-import signal
+import _signal  # type: ignore[import-not-found]  # the stubs leave it out
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+_signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def main() -> None:
