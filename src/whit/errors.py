@@ -470,7 +470,7 @@ class NoCCompiler(HostError):
 # ---- dockerfile -----------------------------------------------------------------------------
 
 
-class BadInstruction(RequestError):
+class RefusedInstruction(RequestError):
     """An instruction that can be read and cannot be done."""
 
     code = "D101"

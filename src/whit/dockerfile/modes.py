@@ -2,11 +2,11 @@
 
 import re
 
-from whit.errors import BadInstruction
+from whit.errors import RefusedInstruction
 
 _UMASK = 0o022
-_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
-_ACTION = re.compile(r"([-+=])([rwxXst]*|[ugo])")
+_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[ugo]|[rwxXst]*))+)")
+_ACTION = re.compile(r"([-+=])([ugo]|[rwxXst]*)")
 _SHIFT = {"u": 6, "g": 3, "o": 0}
 _BITS = {"r": 4, "w": 2, "x": 1}
 
@@ -16,9 +16,9 @@ def is_octal(text: str) -> bool:
 
 
 def check_mode(text: str) -> str:
-    """Return `text`. Errors: BadInstruction."""
+    """Return `text`. Errors: RefusedInstruction."""
     if not is_octal(text) and not all(_CLAUSE.fullmatch(part) for part in text.split(",")):
-        raise BadInstruction(
+        raise RefusedInstruction(
             f"--chmod={text} is no mode",
             hint="write it in octal (755, 0644) or as chmod does (u=rwX,go=rX)",
         )

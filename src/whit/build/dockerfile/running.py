@@ -22,7 +22,7 @@ from whit.dockerfile.instructions import (
     SshMount,
     TmpfsMount,
 )
-from whit.errors import BadInstruction, ForeignPlatform, StepFailed
+from whit.errors import ForeignPlatform, RefusedInstruction, StepFailed
 from whit.layer.stack import Stack
 from whit.model.names import Platform
 from whit.sandbox.accounts import account_of
@@ -56,7 +56,7 @@ class Command(msgspec.Struct, frozen=True):
 
 
 def run_command(room: Room, files: Files, command: Command) -> Done:
-    """Errors: StepFailed, BadInstruction, UnknownUser, ForeignPlatform; those of the runtime."""
+    """Errors: StepFailed, RefusedInstruction, UnknownUser, ForeignPlatform; the runtime's."""
     _refuse(command.run)
     key = _key(room, files, command)
 
@@ -68,12 +68,12 @@ def run_command(room: Room, files: Files, command: Command) -> Done:
 
 def _refuse(run: Run) -> None:
     if run.security == "insecure":
-        raise BadInstruction(
+        raise RefusedInstruction(
             "RUN --security=insecure is refused: it would have the rights of this machine's root",
             hint="leave it out; most tools need it for their tests only",
         )
     if run.devices:
-        raise BadInstruction(
+        raise RefusedInstruction(
             "RUN --device is refused: whit hands out no devices", hint="leave it out"
         )
 
@@ -234,7 +234,7 @@ def _secret(room: Room, mount: SecretMount) -> tuple[tuple[StepMount, ...], Vari
     read = room.secrets.get(mount.id)
     if read is None:
         if mount.is_required:
-            raise BadInstruction(
+            raise RefusedInstruction(
                 f"the step requires the secret {mount.id}, and nobody gave it",
                 hint=f"give it: --secret id={mount.id},src=FILE or --secret id={mount.id},env=NAME",
             )
@@ -260,7 +260,7 @@ def _agent(room: Room, mount: SshMount, socket: str) -> tuple[StepMount, ...]:
     if host and os.path.exists(host):
         return (StepMount(socket, host),)
     if mount.is_required:
-        raise BadInstruction(
+        raise RefusedInstruction(
             f"the step requires the SSH agent {mount.id}, and there is none",
             hint="start one, and give it: --ssh default",
         )

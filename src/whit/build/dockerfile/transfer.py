@@ -20,7 +20,7 @@ from whit.build.dockerfile.sources import IsHidden, Picked, digest_of_picked
 from whit.build.events import Warned
 from whit.dockerfile.instructions import Add, Copy, Transfer
 from whit.dockerfile.modes import check_mode
-from whit.errors import BadInstruction, BrokenLayer, WhitError
+from whit.errors import BrokenLayer, RefusedInstruction, WhitError
 from whit.layer.read import LayerReader
 from whit.layer.stack import Found, Stack
 from whit.layer.unpack import unpack_layer
@@ -68,7 +68,7 @@ class Move(msgspec.Struct, frozen=True):
 
 
 def move_files(room: Room, files: Files, move: Move) -> Done:
-    """Errors: NoSuchSource, CannotCopy, BadInstruction, UnknownUser, ContentChanged."""
+    """Errors: NoSuchSource, CannotCopy, RefusedInstruction, UnknownUser, ContentChanged."""
     instruction = move.instruction
     if instruction.chmod:
         check_mode(instruction.chmod)
@@ -195,7 +195,7 @@ def _unpack(path: str, target: Target, draft: Draft, destination: str, manner: M
         with open_archive(path) as stream:
             unpack_layer(stream, place)
     except (BrokenLayer, OSError, EOFError, lzma.LZMAError) as error:
-        raise BadInstruction(
+        raise RefusedInstruction(
             f"ADD: {os.path.basename(path)} is a damaged archive: {error}",
             hint="with --unpack=false it is copied as it is",
         ) from None
