@@ -192,7 +192,10 @@ class Transport:
                 yield response, url
                 return
             finally:
-                response.close() if response.status >= 400 else response.release_conn()
+                # What was not read to its end cannot be used again; the pool wants it all the same.
+                if response.status >= 400 or not response.isclosed():
+                    response.close()
+                response.release_conn()
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Any:
         sent = {"User-Agent": f"whit/{__version__}", "Accept-Encoding": "identity", **headers}
