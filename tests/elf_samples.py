@@ -37,12 +37,14 @@ def elf_file(
     weak: Sequence[str] = (),
     defines: Sequence[str] = (),
     imports: Mapping[str, str] | None = None,
+    weakly: Sequence[str] = (),
+    exports: Sequence[str] = (),
     flags: int = 0,
     machine: str = "amd64",
     held: bytes = b"",
 ) -> bytes:
     """`wants` maps a library to versions, those in `weak` weakly; `imports` maps a symbol to its
-    version ("" for none); `held` is put among the bytes.
+    version ("" for none), those in `weakly` weakly; `held` is put among the bytes.
     """
     number, mark, word = MACHINES[machine]
     strings = _Strings()
@@ -68,16 +70,25 @@ def elf_file(
         more = 0 if at == len(defines) - 1 else 28
         definition += struct.pack(mark + "HHHHIII", 1, 0, at + 2, 1, 0, 20, more)
         definition += struct.pack(mark + "II", strings.add(version), 0)
-    symbol = "IBBHQQ" if word == 8 else "IIIBBH"
-    symbols = struct.pack(mark + symbol, 0, 0, 0, 0, 0, 0)
+    symbols = _symbol(mark, word, 0, 0, 0)
     versions_of = struct.pack(mark + "H", 0)
     for name, version in (imports or {}).items():
-        symbols += struct.pack(mark + symbol, strings.add(name), 0, 0, 0, 0, 0)
+        info = 0x20 if name in weakly else 0x10
+        symbols += _symbol(mark, word, strings.add(name), info, 0)
         versions_of += struct.pack(mark + "H", indexes.get(version, 1))
+    for name in exports:
+        symbols += _symbol(mark, word, strings.add(name), 0x10, 1)
+        versions_of += struct.pack(mark + "H", 1)
     return _file(
         number, mark, word, strings.data, symbols, versions_of, need, definition,
         (len(libraries), len(defines)), tags, interpreter, flags, held,
     )  # fmt: skip
+
+
+def _symbol(mark: str, word: int, name: int, info: int, section: int) -> bytes:
+    if word == 8:
+        return struct.pack(mark + "IBBHQQ", name, info, 0, section, 0, 0)
+    return struct.pack(mark + "IIIBBH", name, 0, 0, info, 0, section)
 
 
 def _file(

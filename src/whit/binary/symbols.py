@@ -13,11 +13,24 @@ from whit.binary.elf import Elf
 
 MAX_SYMBOLS = 1 << 20
 MAX_NAME_BYTES = 4096
+STB_LOCAL, STB_WEAK = 0, 2
 
 
 def imported_symbols(program: Elf, dynamic: Dynamic) -> frozenset[str]:
     """Names of the symbols that another file must define; damaged ones are left out."""
-    return frozenset(name for _, name in _undefined(program, dynamic))
+    return frozenset(name for _, name, _ in _symbols(program, dynamic, defined=False))
+
+
+def required_symbols(program: Elf, dynamic: Dynamic) -> frozenset[str]:
+    """The same without weak ones, which may stay undefined."""
+    found = _symbols(program, dynamic, defined=False)
+    return frozenset(name for _, name, info in found if info >> 4 != STB_WEAK)
+
+
+def defined_symbols(program: Elf, dynamic: Dynamic) -> frozenset[str]:
+    """Names of the symbols that the file has for others."""
+    found = _symbols(program, dynamic, defined=True)
+    return frozenset(name for _, name, info in found if info >> 4 != STB_LOCAL)
 
 
 def symbols_of_version(program: Elf, dynamic: Dynamic, library: str, version: str) -> list[str]:
@@ -29,14 +42,14 @@ def symbols_of_version(program: Elf, dynamic: Dynamic, library: str, version: st
         return []
     return sorted(
         name
-        for number, name in _undefined(program, dynamic)
+        for number, name, _ in _symbols(program, dynamic, defined=False)
         if table + 2 * number + 2 <= len(program.data)
         and program.unsigned(table + 2 * number, 2) & 0x7FFF in indexes
     )
 
 
-def _undefined(program: Elf, dynamic: Dynamic) -> list[tuple[int, str]]:
-    """(number in the table, name) of every undefined symbol."""
+def _symbols(program: Elf, dynamic: Dynamic, *, defined: bool) -> list[tuple[int, str, int]]:
+    """(number in the table, name, info) of every symbol that the file defines, or does not."""
     symbols = place_of(program, dynamic.tags, fields.DT_SYMTAB)
     strings = place_of(program, dynamic.tags, fields.DT_STRTAB)
     if symbols is None or strings is None:
@@ -45,15 +58,15 @@ def _undefined(program: Elf, dynamic: Dynamic) -> list[tuple[int, str]]:
     count = min(_count(program, dynamic, size), (len(program.data) - symbols) // size)
     rows = memoryview(program.data)[symbols : symbols + max(count, 0) * size]
     layout = "IBBHQQ" if program.word == 8 else "IIIBBH"
-    section = 3 if program.word == 8 else 5
+    section, info = (3, 1) if program.word == 8 else (5, 3)
     length = min(dynamic.tags.get(fields.DT_STRSZ, 0), len(program.data) - strings)
     text = bytes(program.data[strings : strings + max(length, 0)])
     found = []
     for number, row in enumerate(struct.iter_unpack(program.order + layout, rows)):
-        if row[section] == 0 and row[0]:
+        if bool(row[section]) is defined and row[0]:
             end = text.find(b"\0", row[0], row[0] + MAX_NAME_BYTES)
             if end > 0:
-                found.append((number, text[row[0] : end].decode("latin-1")))
+                found.append((number, text[row[0] : end].decode("latin-1"), row[info]))
     return found
 
 

@@ -22,7 +22,7 @@ import msgspec
 from whit.binary import elf as fields
 from whit.binary.dynamic import Dynamic, read_dynamic
 from whit.binary.elf import Elf, read_elf
-from whit.binary.symbols import symbols_of_version
+from whit.binary.symbols import defined_symbols, required_symbols, symbols_of_version
 from whit.errors import WhitError
 from whit.model.files import Files, Found
 from whit.model.names import Platform
@@ -90,7 +90,9 @@ class _Resolver:
             at += 1
             if at == len(self._objects):
                 self._load_extra()
-        if not self._loader.is_musl:
+        if self._loader.is_musl:
+            self._check_symbols()
+        else:
             self._check_versions()
         self._note_twins()
         return Closure(
@@ -300,6 +302,20 @@ class _Resolver:
                 newest = _newest(known.dynamic.definitions, version)
                 has = f"{known.path} has {newest}" if newest else f"{known.path} has not"
                 self._miss(f"{version} of {library}{shown if symbols else ''}", asker, has)
+
+    def _check_symbols(self) -> None:
+        """Musl binds everything at the start, and has no versions: each symbol must be there."""
+        if self._missing or not self._loader.found.path:
+            return
+        defined: set[str] = set()
+        for known in self._objects:
+            defined |= defined_symbols(known.elf, known.dynamic)
+        for asker in self._objects:
+            lacking = sorted(required_symbols(asker.elf, asker.dynamic) - defined)
+            if lacking:
+                shown = ", ".join(lacking[:4]) + (" …" if len(lacking) > 4 else "")
+                word = "symbol" if len(lacking) == 1 else "symbols"
+                self._miss(f"{word} {shown}", asker, "no library that is loaded defines it")
 
     def _note_twins(self) -> None:
         """Two different files with one soname are both loaded when both are asked for by path or

@@ -341,3 +341,15 @@ def test_musl_checks_no_versions():
         "/lib/liba.so": lib("liba.so", defines=["V1"]),
     }
     assert not closure(musl_app("liba.so", wants={"liba.so": ["V2"]}), files).missing
+
+
+def test_musl_binds_every_symbol_at_the_start():
+    """statx came with musl 1.2.5: a program that was linked there does not start on 1.2.3."""
+    files: dict[str, bytes | str] = {MUSL: lib("libc.so", exports=["puts"])}
+    imports = {"puts": "", "statx": "", "maybe": ""}
+    found = closure(musl_app("libc.so", imports=imports, weakly=["maybe"]), files)
+    assert missing(found) == [
+        "symbol statx, wanted by /app: no library that is loaded defines it",
+    ]
+    files[MUSL] = lib("libc.so", exports=["puts", "statx"])
+    assert not closure(musl_app("libc.so", imports=imports, weakly=["maybe"]), files).missing
