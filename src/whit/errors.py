@@ -585,6 +585,12 @@ class BadSecret(RequestError):
     code = "K002"
 
 
+class SecretsInterfere(RequestError):
+    """--prove-secrets: another secret gives another image."""
+
+    code = "K003"
+
+
 # ---- request and whit.toml ------------------------------------------------------------------
 
 

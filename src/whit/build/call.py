@@ -17,6 +17,7 @@ from whit.build.request import Request, lock_path, make_request
 from whit.build.settings import check_keys, insecurely, read_settings
 
 if TYPE_CHECKING:
+    from whit.build.apart import Credentials
     from whit.build.planning import Planned
     from whit.model.result import Result
 
@@ -66,12 +67,15 @@ def as_locked(request: Request) -> Request:
 
 
 def build_images(
-    request: Request, house: House | None = None, listen: Listener = unheard
+    request: Request,
+    house: House | None = None,
+    listen: Listener = unheard,
+    credentials: "Credentials | None" = None,
 ) -> "tuple[Result, ...]":
-    """An image for each program, judged, stored and published."""
+    """An image for each program, judged, stored and published; none that holds a secret."""
     house = house or open_house()
     request = as_locked(request)
-    programs = start_programs(request)
+    programs = start_programs(request, credentials)
     try:
         ahead = None
         if request.pushes:

@@ -76,6 +76,11 @@ def build(
             )
             for group in groups
         ]
+        if programs.secrets is not None:
+            from whit.build.leaks import refuse_leaks
+
+            images = tuple(result.image for group in made for result in group)
+            refuse_leaks(images, programs.secrets, store, listen)
         return tuple(
             result
             for group, called in zip(made, names, strict=True)

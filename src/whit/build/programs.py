@@ -20,7 +20,9 @@ from whit.model.names import Platform
 from whit.model.program import Binary, Recipe
 
 if TYPE_CHECKING:
+    from whit.build.apart import Apart, Credentials
     from whit.golang.compile import Compilation
+    from whit.model.secret import Secrets
 
 MAX_PROGRAM_BYTES = 8 << 30
 # A program that is installed keeps its path: it may look for its own files relative to it.
@@ -37,11 +39,21 @@ class Opened(msgspec.Struct, frozen=True):
     data: memoryview
 
 
-def start_programs(request: Request) -> "Programs":
-    """Start Go for every platform, or take the prebuilt program; returns while Go still works."""
+def start_programs(request: Request, credentials: "Credentials | None" = None) -> "Programs":
+    """Start Go for every platform, or take the prebuilt program; returns while Go still works.
+
+    With credentials Go works in two phases, and the first is over when this returns.
+    """
     prebuilt = _prebuilt(request)
     if prebuilt is not None:
-        return Programs((prebuilt,), (), request.source)
+        secrets = credentials.secrets if credentials is not None else None
+        return Programs((prebuilt,), (), request.source, secrets=secrets)
+    if credentials is not None and credentials.is_given:
+        from whit.build.apart import compile_apart, recipes_of
+
+        apart = compile_apart(recipes_of(request), credentials, os.environ)
+        secrets = credentials.secrets
+        return Programs((), apart.compilations, request.source, apart=apart, secrets=secrets)
     return Programs((), _compilations(request), request.source)
 
 
@@ -53,8 +65,13 @@ class Programs:
         prebuilt: tuple[Binary, ...],
         compilations: "tuple[Compilation, ...]",
         source: str,
+        *,
+        apart: "Apart | None" = None,
+        secrets: "Secrets | None" = None,
     ) -> None:
+        """`secrets` are those of the build, which its images must not hold."""
         self._begun = perf_counter()
+        self.secrets, self._apart = secrets, apart
         self._prebuilt, self._compilations, self._source = prebuilt, compilations, source
 
     def opened(self, listen: Listener) -> tuple[Opened, ...]:
@@ -62,6 +79,8 @@ class Programs:
         binaries = self._prebuilt
         if self._compilations:
             listen(Started("compile", self._source))
+        if self._apart is not None:
+            listen(Finished("fetch", self._apart.detail, self._apart.seconds))
         for compilation in self._compilations:
             made = compilation.wait()
             for warning in compilation.warnings:
@@ -74,6 +93,8 @@ class Programs:
         """End Go when the build ends early."""
         for compilation in self._compilations:
             compilation.cancel()
+        if self._apart is not None:
+            self._apart.close()
 
 
 def _told(compilation: "Compilation", binaries: tuple[Binary, ...]) -> str:

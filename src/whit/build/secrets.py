@@ -27,6 +27,7 @@ def read_secrets(texts: Iterable[str], env: Mapping[str, str], directory: str) -
 def _read(text: str, env: Mapping[str, str], directory: str) -> Secret:
     words = _words(text)
     name = words["id"]
+    path = ""
     source = words.get("src") or words.get("source") or ""
     if words.get("type") == "env" and source:
         words["env"], source = source, ""
@@ -38,10 +39,11 @@ def _read(text: str, env: Mapping[str, str], directory: str) -> Secret:
     elif words.get("env") or (not ways and name in env):
         value = _from_variable(name, words.get("env") or name, env)
     else:
-        value = _from_file(name, os.path.join(directory, os.path.expanduser(source or name)))
+        path = os.path.abspath(os.path.join(directory, os.path.expanduser(source or name)))
+        value = _from_file(name, path)
     if not value.strip():
         raise BadSecret(f"secret {name} is empty", hint="look at where its value comes from")
-    return Secret(name, value)
+    return Secret(name, value, path)
 
 
 def _words(text: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from whit.cli.console import Console
 from whit.cli.options import GroupedCommand, request_from, shared
 
 if TYPE_CHECKING:
+    from whit.build.apart import Credentials
     from whit.build.request import Request
     from whit.model.result import Result
 
@@ -28,6 +29,23 @@ MOST_SHOWN = 4
 @click.option("--push", "pushes", is_flag=True, help="Push it to the registries its names say.")
 @click.option("--together", is_flag=True, help="One image for all programs of SOURCE.")
 @click.option("--run", "runs", is_flag=True, help="Run the image when it is built.")
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="id=NAME,…",
+    help="For fetching modules: src=FILE, env=VAR or cmd=….",
+)
+@click.option(
+    "--ssh",
+    "agents",
+    multiple=True,
+    metavar="default[=SOCKET]",
+    help="Fetch modules with this ssh agent.",
+)
+@click.option(
+    "--prove-secrets", "proves", is_flag=True, help="Build with other secrets and compare digests."
+)
 @click.option("--verify", "verifies", is_flag=True, help="Build twice and compare digests.")
 @click.option(
     "--metadata",
@@ -45,6 +63,9 @@ def command(
     /,
     together: bool,
     runs: bool,
+    secrets: tuple[str, ...],
+    agents: tuple[str, ...],
+    proves: bool,
     verifies: bool,
     metadata: Path | None,
     iidfile: Path | None,
@@ -62,9 +83,12 @@ def command(
     console: Console = context.obj
     request = msgspec.structs.replace(request_from(words), together=together)
     house = open_house()
-    results = _verified(request, house, console) if verifies else None
+    credentials = _credentials(secrets, agents)
+    if proves:
+        _proven(request, credentials, house, console)
+    results = _verified(request, house, console, credentials) if verifies else None
     if results is None or request.pushes or request.destinations:
-        results = build_images(request, house, console.hear)
+        results = build_images(request, house, console.hear, credentials)
     from whit.report.result import result_document, summary_lines, summary_table
 
     console.say(
@@ -83,7 +107,35 @@ def command(
         context.exit(run_reference(house, results[0].reference, ()))
 
 
-def _verified(request: "Request", house: House, console: Console) -> "tuple[Result, ...]":
+def _credentials(secrets: tuple[str, ...], agents: tuple[str, ...]) -> "Credentials | None":
+    if not secrets and not agents:
+        return None
+    import os
+
+    from whit.build.apart import Credentials, parse_agent
+    from whit.build.secrets import read_secrets
+
+    sockets = tuple(parse_agent(text, os.environ) for text in agents)
+    return Credentials(read_secrets(secrets, os.environ, str(Path.cwd())), sockets)
+
+
+def _proven(
+    request: "Request", credentials: "Credentials | None", house: House, console: Console
+) -> None:
+    """Build without publishing, and again with other secrets."""
+    if credentials is None:
+        raise click.UsageError("--prove-secrets needs a --secret to prove something about")
+    from whit.build.call import as_locked
+    from whit.build.noninterference import prove_secrets
+
+    quiet = as_locked(msgspec.structs.replace(request, pushes=False, destinations=()))
+    results = build_images(quiet, house, console.hear, credentials)
+    prove_secrets(quiet, credentials, results, house, console.hear)
+
+
+def _verified(
+    request: "Request", house: House, console: Console, credentials: "Credentials | None"
+) -> "tuple[Result, ...]":
     """Build without publishing, and again in other surroundings."""
     import sys
     from time import perf_counter
@@ -92,7 +144,7 @@ def _verified(request: "Request", house: House, console: Console) -> "tuple[Resu
     from whit.build.verify import verify
 
     quiet = msgspec.structs.replace(request, pushes=False, destinations=())
-    results = build_images(quiet, house, console.hear)
+    results = build_images(quiet, house, console.hear, credentials)
     begun = perf_counter()
     verify(request, again(sys.argv[1:]), results)
     same = "a second build in other surroundings gave the same digest"

@@ -46,21 +46,31 @@ def toolchain_for(recipe: Recipe) -> Toolchain:
     return find_go(recipe.go, gomod_directory, recipe.offline, env)
 
 
-def start_compile(recipe: Recipe, user: Mapping[str, str] | None = None) -> "Compilation":
-    """Find Go and start it. `user` is the environment, the process's own when None."""
+def start_compile(
+    recipe: Recipe, user: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()
+) -> "Compilation":
+    """Find Go and start it. `user` is the environment, the process's own when None; `prefix` a
+    command that Go is run by.
+    """
     user = os.environ if user is None else user
     env = build_environment(recipe, user)
     env |= go_caches(env)
     gomod_directory = "" if recipe.source.version else recipe.source.directory
     toolchain = find_go(recipe.go, gomod_directory, recipe.offline, env)
-    return Compilation(recipe, env, toolchain)
+    return Compilation(recipe, env, toolchain, prefix)
 
 
 class Compilation:
     """A build under way. `toolchain` builds it; `warnings` are complete after `wait`."""
 
-    def __init__(self, recipe: Recipe, env: dict[str, str], toolchain: Toolchain) -> None:
-        self.recipe, self.toolchain = recipe, toolchain
+    def __init__(
+        self,
+        recipe: Recipe,
+        env: dict[str, str],
+        toolchain: Toolchain,
+        prefix: tuple[str, ...] = (),
+    ) -> None:
+        self.recipe, self.toolchain, self._prefix = recipe, toolchain, prefix
         self.warnings: tuple[str, ...] = _early_warnings(
             recipe, env, go_setting("GOFLAGS", env, toolchain.root)
         )
@@ -180,6 +190,7 @@ class Compilation:
             command = [go.path, "build", *arguments, "-o", self._place.bin + "/"]
             command += ["--", *recipe.source.packages]
             env = self._go_env()
+        command = [*self._prefix, *command]
         return Running(command, env, recipe.source.directory, self._place.lock)
 
     def _go_env(self) -> dict[str, str]:

@@ -4,17 +4,24 @@ The rule of these types: whoever prints, logs, compares in a failed test or enco
 name. They are plain classes, because an encoder that meets a Struct writes down its fields.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
+_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@]*@")
+# A word of a credential file; shorter ones are its own words: machine, login, password.
+_MIN_WORD = 9
+
 
 class Secret:
-    """A named value. `reveal` is the only way to the bytes, so that every use can be found."""
+    """A named value. `reveal` is the only way to the bytes, so that every use can be found.
+    `path` is the file it was read from, "" when there is none.
+    """
 
-    __slots__ = ("_value", "name")
+    __slots__ = ("_value", "name", "path")
 
-    def __init__(self, name: str, value: bytes) -> None:
-        self.name, self._value = name, value
+    def __init__(self, name: str, value: bytes, path: str = "") -> None:
+        self.name, self._value, self.path = name, value, path
 
     def reveal(self) -> bytes:
         return self._value
@@ -52,6 +59,15 @@ class Secrets:
     def joined(self, other: "Secrets") -> "Secrets":
         return Secrets((*self, *other))
 
+    def hidden(self, text: str) -> str:
+        """The text with what it holds of the secrets replaced by their names, and without the
+        passwords of URLs: for words of other programs, whose texts may hold anything.
+        """
+        for secret in self:
+            for known in _telling(secret.reveal()):
+                text = text.replace(known, f"[{secret.name}]")
+        return _PASSWORD.sub(r"\1[hidden]@", text)
+
     def __iter__(self) -> Iterator[Secret]:
         return iter(self._by_name.values())
 
@@ -60,3 +76,13 @@ class Secrets:
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(self._by_name)})"
+
+
+def _telling(value: bytes) -> Iterator[str]:
+    """The whole value and, of a file with several words, each long one."""
+    text = value.decode("utf-8", "replace").strip()
+    if text:
+        yield text
+    words = re.split(r"[\s\"'=,:@]+", text)
+    if len(words) > 1:
+        yield from (word for word in words if len(word) >= _MIN_WORD)

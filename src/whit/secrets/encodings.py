@@ -31,6 +31,12 @@ _PIECE = re.compile(rb"[^\s\"'`,;:=<>(){}\[\]]{16,4096}")
 _PEM = re.compile(rb"-----BEGIN [^-]+-----([A-Za-z0-9+/=\s]+)-----END")
 # RFC 3986
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_NAMED = re.compile(
+    rb"\bpassword\s+(\S+)"
+    rb"|://[^/\s:@]*:([^/\s@]+)@"
+    rb"|\"(?:password|secret|token|identitytoken|registrytoken|client_secret)\"\s*:\s*\"([^\"]+)\""
+    rb"|\"auth\"\s*:\s*\"(?P<auth>[^\"]+)\""
+)
 BREAKS = re.compile(rb"\s|\\[nrt]|[\"',]")
 
 
@@ -142,6 +148,9 @@ def _escapes(value: bytes) -> Iterator[tuple[str, bytes]]:
 def _pieces(value: bytes) -> Iterator[tuple[bytes, str]]:
     """What is looked for: the value, or of a long one the pieces that only it can have."""
     value = value.strip()
+    for password in _passwords(value):
+        if len(password) >= MIN_BYTES and len(password) <= WHOLE_BYTES:
+            yield password, " (the password in it)"
     if len(value) <= WHOLE_BYTES:
         if value:
             yield value, ""
@@ -161,6 +170,18 @@ def _pieces(value: bytes) -> Iterator[tuple[bytes, str]]:
         chosen = chosen or _spread(value)
     for piece in chosen[:_MAX_PIECES]:
         yield piece, f" (a part of {len(piece)} bytes)"
+
+
+def _passwords(value: bytes) -> Iterator[bytes]:
+    """What a credential file names as its secret: netrc, URLs, JSON, and docker's user:password."""
+    for found in _NAMED.finditer(value):
+        word = next(filter(None, found.groups()))
+        yield word
+        if found["auth"]:
+            try:
+                yield base64.b64decode(found["auth"], validate=True).partition(b":")[2]
+            except ValueError:
+                continue
 
 
 def _spread(data: bytes) -> list[bytes]:
