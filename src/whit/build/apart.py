@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from whit.build.request import Request
 from whit.errors import BadSecret
 from whit.model.program import Recipe
 from whit.model.secret import Secrets
@@ -103,12 +102,6 @@ def _overlay(directory: str, contents: Mapping[str, bytes]) -> str:
     with open(place, "wb") as file:
         file.write(msgspec.json.encode({"Replace": replaced}))
     return place
-
-
-def recipes_of(request: Request) -> tuple[Recipe, ...]:
-    from whit.build.programs import recipe_of
-
-    return tuple(recipe_of(request, platform) for platform in request.platforms)
 
 
 def parse_agent(text: str, env: Mapping[str, str]) -> str:

@@ -15,10 +15,10 @@ from time import perf_counter
 
 import msgspec
 
-from whit.build.apart import Credentials, compile_apart, recipes_of
+from whit.build.apart import Credentials, compile_apart
 from whit.build.events import Finished, Listener, unheard
 from whit.build.house import House
-from whit.build.programs import Programs
+from whit.build.programs import Programs, recipes_of
 from whit.build.request import Request
 from whit.errors import RequestError, SecretsInterfere
 from whit.model.result import Result

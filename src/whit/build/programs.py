@@ -49,7 +49,7 @@ def start_programs(request: Request, credentials: "Credentials | None" = None) -
         secrets = credentials.secrets if credentials is not None else None
         return Programs((prebuilt,), (), request.source, secrets=secrets)
     if credentials is not None and credentials.is_given:
-        from whit.build.apart import compile_apart, recipes_of
+        from whit.build.apart import compile_apart
 
         apart = compile_apart(recipes_of(request), credentials, os.environ)
         secrets = credentials.secrets
@@ -178,13 +178,18 @@ def _compilations(request: Request) -> "tuple[Compilation, ...]":
 
     started: list[Compilation] = []
     try:
-        for recipe in (recipe_of(request, platform) for platform in request.platforms):
+        for recipe in recipes_of(request):
             started += [start_compile(recipe)]
     except BaseException:
         for compilation in started:
             compilation.cancel()
         raise
     return tuple(started)
+
+
+def recipes_of(request: Request) -> tuple[Recipe, ...]:
+    """One for each platform."""
+    return tuple(recipe_of(request, platform) for platform in request.platforms)
 
 
 def recipe_of(request: Request, platform: Platform) -> Recipe:
