@@ -69,7 +69,7 @@ def compile_apart(
     begun = perf_counter()
     fetched = fetch(recipes[0], user, secrets, agent)
     fetched_seconds = perf_counter() - begun
-    place = TemporaryDirectory(prefix="whit-")
+    place = TemporaryDirectory(prefix="whit-", ignore_cleanup_errors=True)
     started: list[Compilation] = []
     try:
         home = os.path.join(place.name, "home")

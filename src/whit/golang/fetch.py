@@ -104,6 +104,8 @@ def closed_environment(
         # The fetch asked the checksum database; without a network it cannot be asked again.
         "GOSUMDB": "off",
         "HOME": home,
+        # No settings, and none written: below a file there are no directories.
+        "XDG_CONFIG_HOME": os.devnull,
         "WHIT_CACHE": cache_of(user),
     }
 
@@ -132,7 +134,10 @@ def _with_secrets(env: Mapping[str, str], secrets: Secrets) -> Iterator[dict[str
             own = os.path.join(home_of(env), ".gitconfig")
             if os.path.isfile(own):
                 fetching.setdefault("GIT_CONFIG_GLOBAL", own)
-            fetching |= {"GOENV": _settings_file(env), **_caches(env), "HOME": home}
+            # Go counts itself below the directory of settings, and may do so after it has ended.
+            settings = env.get("XDG_CONFIG_HOME") or os.path.join(home_of(env), ".config")
+            fetching |= {"GOENV": _settings_file(env), **_caches(env)}
+            fetching |= {"HOME": home, "XDG_CONFIG_HOME": settings}
         for secret in secrets:
             if secret.name in _HOME_FILES:
                 _write(os.path.join(home, _HOME_FILES[secret.name]), secret)
