@@ -85,9 +85,7 @@ def _proxy(url: str) -> str:
 
 def failure_of(error: Exception, host: str) -> Exception | None:
     """What an error of urllib3, TLS or a socket means; None for anything else."""
-    cause: BaseException | None = error
-    while isinstance(inner := getattr(cause, "reason", None), BaseException):
-        cause = inner
+    chain = _chain(error)
     if isinstance(error, ProxyError):
         proxies = ", ".join(
             n for n in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY") if n in os.environ
@@ -97,9 +95,10 @@ def failure_of(error: Exception, host: str) -> Exception | None:
             hint=f"look at {proxies or 'the proxy'}",
         )
         return Temporary(reached, few=True)
-    if isinstance(error, SSLError) or isinstance(cause, ssl.SSLError):
-        return _tls_failure(cause, host)
-    if isinstance(error, NameResolutionError) or isinstance(cause, NameResolutionError):
+    tls = next((one for one in chain if isinstance(one, ssl.SSLError)), None)
+    if tls is not None or isinstance(error, SSLError):
+        return _tls_failure(tls or error, host)
+    if any(isinstance(one, NameResolutionError) for one in chain):
         unknown = RegistryUnreachable(
             f"no address is known for {host}", hint="look at the name, and at this host's network"
         )
@@ -121,7 +120,19 @@ def failure_of(error: Exception, host: str) -> Exception | None:
     return None
 
 
-def _tls_failure(cause: BaseException | None, host: str) -> Exception:
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and what it came from, outermost first."""
+    found: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and len(found) < 10:
+        found.append(one)
+        reason = getattr(one, "reason", None)
+        inner = reason if isinstance(reason, BaseException) else None
+        one = inner or one.__cause__ or one.__context__
+    return found
+
+
+def _tls_failure(cause: BaseException, host: str) -> Exception:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return RegistryUntrusted(
             f"the certificate of {host} is not trusted: {cause.verify_message}",
