@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import door_is_open
+from corpus_case import PROGRAMS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "docs/tutorial.md")
@@ -95,3 +96,7 @@ def test_every_command_prints_what_is_shown(
             assert sizes_in(expected) <= sizes_in(said), f"{document}: {command}\n{done.stdout}"
         tried += 1
     assert tried >= 5
+
+
+def test_the_number_of_programs_is_the_one_that_the_readme_tells():
+    assert f"against {len(PROGRAMS)} programs" in (ROOT / "README.md").read_text()

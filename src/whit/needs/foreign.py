@@ -19,6 +19,8 @@ C_CODE = "runtime/cgo.set_crosscall2"
 GO_SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo")
 # What only Go's own library does.
 GO_ONLY = ("N042", "N051", "N081")
+# A string of C's ends with NUL; Go's stand side by side, hundreds of kilobytes of them.
+C_STRING_END = b"[^\\0]{0,256}\\0"
 PACKED = "the program is packed (UPX): what it holds cannot be read"
 OBFUSCATED = "the program is Go's, and the names of its functions are obfuscated"
 
@@ -53,7 +55,7 @@ def with_c_code(need: Need, rule: Rule, facts: Facts) -> Need:
         return msgspec.structs.replace(need, what=rule.what)
     if need.standing not in (Standing.ABSENT, Standing.ASSUMED_NOT, Standing.EMBEDDED):
         return need
-    path = _path_in(rule, facts)
+    path = _path_in(rule, facts, C_STRING_END)
     if not path:
         return need
     evidence = [Evidence("constant", f'there is C code, and the bytes hold "{path}"')]
@@ -78,10 +80,10 @@ def need_of(
     return Need(rule.code, rule.title, standing, given, tuple(evidence), rule.note)
 
 
-def _path_in(rule: Rule, facts: Facts) -> str:
-    """The first of the rule's paths that stands in the bytes, or ""."""
+def _path_in(rule: Rule, facts: Facts, end: bytes = b"") -> str:
+    """The first of the rule's paths that stands in the bytes, or "". `end` is what has to follow."""
     data = facts.elf.data
-    return next((p for p in rule.paths if re.search(re.escape(p.encode()), data)), "")
+    return next((p for p in rule.paths if re.search(re.escape(p.encode()) + end, data)), "")
 
 
 def _is_go(facts: Facts) -> bool:

@@ -155,6 +155,13 @@ def test_a_path_in_the_bytes_counts_where_there_is_c_code(path: str):
     assert need.what == (What("ca-roots"),)
 
 
+def test_a_string_of_gos_is_no_evidence_for_c_code():
+    """It stands among others and does not end; a server with C code would get CA roots for it."""
+    held = b"/etc/ssl/certs" + b"another string of the program's" * 20 + b"\0"
+    facts = go("crypto/x509.loadSystemRoots", C_CODE, held=held)
+    assert found("N010", facts).standing is Standing.ASSUMED_NOT
+
+
 def test_c_code_may_use_any_zone():
     answers = Answers(DIRECT, {"time.LoadLocation": (ROME,)})
     need = found("N020", go("time.LoadLocation", C_CODE), answers)
