@@ -81,7 +81,7 @@ def need_of(
 
 
 def _path_in(rule: Rule, facts: Facts, end: bytes = b"") -> str:
-    """The first of the rule's paths that stands in the bytes, or "". `end` is what has to follow."""
+    """The first of the rule's paths that the bytes hold, or ""; `end` is what has to follow it."""
     data = facts.elf.data
     return next((p for p in rule.paths if re.search(re.escape(p.encode()) + end, data)), "")
 
