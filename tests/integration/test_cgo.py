@@ -102,7 +102,7 @@ def test_what_only_the_standard_library_would_use_stays_out(tmp_path: Path):
     (place / "go.mod").write_text("module example.com/app\n\ngo 1.21\n\n// require nothing\n")
     done = whit("build", ".", "--json", cwd=place)
     assert done.returncode == 0, done.stderr
-    assert "without cgo: net and os/user have Go versions of their C code" in done.stderr
+    assert "without cgo: net and os/user have Go code for the same" in done.stderr
     entries = json.loads(done.stdout)["plan"]["entries"]
     assert "N070" not in {entry["code"] for entry in entries}
 

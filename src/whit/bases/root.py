@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable
 
 from whit.bases.packages import Packages
-from whit.errors import TreeTooLarge
+from whit.errors import ContentUnreadable, TreeTooLarge
 from whit.model.files import Found, follow
 from whit.model.names import Digest
 from whit.model.plan import Provided, What
@@ -87,10 +87,14 @@ class Root:
         return maker(what.names[0]) if maker and what.names else None
 
     def file(self, found: Found) -> File:
-        """The file as a node; its mode says only whether it can be executed."""
+        """The file as a node; its mode says only whether it can be executed. Errors: L002."""
         if found.path not in self._files:
             data = self.read(found)
             path = self.host_path(found.path)
+            if os.stat(path).st_size != len(data):
+                raise ContentUnreadable(
+                    f"{path} cannot be read, and it is needed", hint="may you read it?"
+                )
             digest = Digest(f"sha256:{hashlib.sha256(data).hexdigest()}")
             is_program = os.stat(path).st_mode & 0o111
             node = File(Stored(path, len(data), digest), 0o755 if is_program else 0o644)

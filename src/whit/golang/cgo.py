@@ -12,13 +12,11 @@ at stake, static where the C code asks for no library but libc, dynamic otherwis
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 
 import msgspec
 
 from whit.errors import NoCCompiler
-from whit.golang.gomod import read_gomod
 from whit.golang.process import Outcome, Running, find_program
 from whit.golang.toolchain import Toolchain
 from whit.model.names import Platform
@@ -52,9 +50,6 @@ _HOST_MACHINES = {
 _LIBC_FLAGS = {"-lc", "-lm", "-ldl", "-lpthread", "-lrt", "-lutil", "-lresolv", "-pthread"}
 # The glibc that zig links dynamic programs against: that of Debian 11 and RHEL 9's age.
 _OLDEST_GLIBC = "2.31"
-_MEMORY = "cgo"
-MAX_OWN_FILES = 400
-MAX_FILE_BYTES = 1 << 20
 _SYSTEM_USES = ("net", "os/user")
 # What an external linker is told so that -s and -w mean what they mean to Go's own.
 _STRIP = {Strip.ALL: ("-s",), Strip.DWARF: ("-Wl,--strip-debug",), Strip.NONE: ()}
@@ -146,7 +141,8 @@ def better_way(packages: Sequence[CPackage], recipe: Recipe, env: Mapping[str, s
     own = [package for package in packages if not package.is_standard]
     if not own:
         uses = [p.path for p in packages if p.path in _SYSTEM_USES]
-        reason = f"{' and '.join(uses)} have Go versions of their C code" if uses else ""
+        word = "have" if len(uses) > 1 else "has"
+        reason = f"{' and '.join(uses)} {word} Go code for the same" if uses else ""
         return msgspec.structs.replace(OFF, reason=reason)
     reason = f"C code of {_listed([package.path for package in own])}"
     libraries = sorted({name for package in own for name in package.libraries})
@@ -172,54 +168,10 @@ def after_static(recipe: Recipe, env: Mapping[str, str], tried: Way) -> Way | No
     return _dynamic(recipe.platform, env, reason)
 
 
-def may_have_c(recipe: Recipe) -> bool:
-    """Whether Go has to be asked: not for a module that requires no other and imports no C."""
-    if recipe.source.version:
-        return True
-    root = read_gomod(recipe.source.directory).root or recipe.source.directory
-    try:
-        with open(os.path.join(root, "go.mod"), "rb") as file:
-            if b"require" in file.read(MAX_FILE_BYTES):
-                return True
-    except OSError:
-        pass
-    count = 0
-    for place, directories, names in os.walk(root):
-        directories[:] = [name for name in directories if not name.startswith((".", "_"))]
-        for name in names:
-            if not name.endswith(".go"):
-                continue
-            count += 1
-            if count > MAX_OWN_FILES or _imports_c(os.path.join(place, name)):
-                return True
-    return False
-
-
-def _imports_c(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return b'import "C"' in file.read(MAX_FILE_BYTES)
-    except OSError:
-        return False
-
-
-def remembered(place: str) -> str:
-    """The way that the last build at this output place took, "" for none."""
-    try:
-        with open(os.path.join(place, _MEMORY), encoding="ascii") as file:
-            return file.read(16)
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def is_exact(version: str) -> bool:
-    """Whether a version means the same tomorrow: v1.2.3, but not latest, v1 or a branch."""
-    return version.startswith("v") and version.count(".") >= 2
-
-
-def remember(place: str, way: Way) -> None:
-    with suppress(OSError), open(os.path.join(place, _MEMORY), "w", encoding="ascii") as file:
-        file.write(way.mode.value)
+def without_compiler(error: NoCCompiler) -> Way:
+    """A program that also builds without its C code is built so, and that is said."""
+    warning = f"{error.message}: it is left out. {error.hint}; --cgo off if that is meant"
+    return msgspec.structs.replace(OFF, warning=warning)
 
 
 def _static(recipe: Recipe, env: Mapping[str, str], reason: str) -> Way:
@@ -246,7 +198,7 @@ def _zig_environment(target: str, env: Mapping[str, str]) -> dict[str, str]:
     zig = find_zig(env)
     if not zig:
         raise NoCCompiler(
-            "the program has C code, and there is no compiler that can build it so",
+            "the program has C code, and no compiler here builds it for this platform",
             hint=EXTRA_HINT,
         )
     quoted = f"'{zig}'" if " " in zig else zig

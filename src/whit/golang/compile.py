@@ -9,20 +9,18 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from whit.errors import GoStopped
+from whit.errors import GoStopped, NoCCompiler
 from whit.golang.cgo import (
     Way,
     after_static,
     ask_of_version,
     better_way,
     first_way,
-    is_exact,
-    may_have_c,
     read_answer,
-    remember,
-    remembered,
     start_asking,
+    without_compiler,
 )
+from whit.golang.cgomemory import may_have_c, remember, remembered, sources_key
 from whit.golang.command import build_arguments, inherited_linker_flags
 from whit.golang.environment import build_environment, go_setting, module_cache
 from whit.golang.gomod import read_gomod
@@ -85,17 +83,9 @@ class Compilation:
             self._asking: Running | None = None
             self.way, is_settled = first_way(recipe, env)
             self._take(self.way)
-            last = remembered(self._place.root)
-            is_known = is_exact(recipe.source.version) and last == Cgo.OFF
-            self._asks = not is_settled and not is_known and may_have_c(recipe)
-            if self._asks:
-                if not recipe.source.version:
-                    self._asking = start_asking(
-                        recipe.source, recipe.tags, toolchain, self._go_env()
-                    )
-                if last in (Cgo.STATIC, Cgo.DYNAMIC):
-                    # The last build had C code: without it this one would only be built twice.
-                    self._take(self._way_of_answer())
+            self._asks = False
+            if not is_settled:
+                self._recall()
             self._build = self._start()
             if _names_several(recipe):
                 from whit.golang.listing import start_listing  # noqa: PLC0415
@@ -140,6 +130,23 @@ class Compilation:
         self.way = way
         self._env = {**self._user_env, **way.environment}
 
+    def _recall(self) -> None:
+        """Begin as the last build ended, if nothing changed; else ask Go while it builds."""
+        recipe = self.recipe
+        self._key = sources_key(recipe, self._user_env)
+        last = remembered(self._place.root)
+        if last is not None and self._key and last.key == self._key:
+            self._take(last.way)
+            return
+        self._asks = may_have_c(recipe)
+        if not self._asks:
+            return
+        if not recipe.source.version:
+            self._asking = start_asking(recipe.source, recipe.tags, self.toolchain, self._go_env())
+        if last is not None and last.way.mode is not Cgo.OFF:
+            # The last build had C code: without it this one would only be built twice.
+            self._take(self._way_of_answer())
+
     def _way_of_answer(self) -> Way:
         if self._asking is not None:
             answer = self._asking.wait()
@@ -152,7 +159,13 @@ class Compilation:
         glibc, where musl does not do. What can be built without C is not held up.
         """
         if self._asks and self.way.mode is Cgo.OFF:
-            way = self._way_of_answer()
+            try:
+                way = self._way_of_answer()
+            except NoCCompiler as error:
+                if not outcome.is_good:
+                    raise
+                # Built as it would be where Go finds no compiler, which is not what was meant.
+                way = without_compiler(error)
             if way.mode is Cgo.OFF:
                 self.way = way
             else:
@@ -166,7 +179,7 @@ class Compilation:
                 self._build = self._start()
                 outcome = self._build.wait()
         if self._asks and outcome.is_good:
-            remember(self._place.root, self.way)
+            remember(self._place.root, self._key, self.way)
         if self.way.warning:
             self.warnings += (self.way.warning,)
         return outcome

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from whit.errors import PathTaken, UnmetNeeds
+from whit.model.files import follow
 from whit.model.names import Platform
 from whit.model.plan import (
     Dropped,
@@ -21,7 +22,7 @@ from whit.model.plan import (
     Standing,
     What,
 )
-from whit.model.tree import Dir, File, Stored, normal_path, parents_of
+from whit.model.tree import Dir, File, Link, Stored, normal_path, parents_of
 from whit.needs.rules import LIBRARIES, RULES, rule_named
 
 # The program's own entry; not a rule, but every path has a code that explains it.
@@ -102,7 +103,10 @@ def make_plan(request: PlanRequest, needs: Sequence[Need], providers: Sequence[P
 
 def why(plan: Plan, path: str) -> tuple[Entry, Need | None] | None:
     """The entry at `path`, or else the topmost one below it, and the need it serves."""
-    wanted = path.rstrip("/") or "/"
+    links = {e.path: e.node.target for e in plan.entries if isinstance(e.node, Link)}
+    known = {e.path for e in plan.entries}
+    reached = follow(path, links.get) if path not in known else None
+    wanted = (reached.path if reached else path).rstrip("/") or "/"
     below = wanted.rstrip("/") + "/"
     found = [e for e in plan.entries if e.path == wanted or e.path.startswith(below)]
     if not found:

@@ -13,11 +13,8 @@ from whit.golang.cgo import (
     after_static,
     better_way,
     first_way,
-    is_exact,
-    may_have_c,
     read_answer,
-    remember,
-    remembered,
+    without_compiler,
 )
 from whit.golang.process import Outcome
 from whit.model.names import Platform
@@ -63,7 +60,7 @@ def test_go_s_answer_is_read_and_noise_is_not():
 def test_what_only_the_standard_library_would_use_is_left_out(tools: Mapping[str, str]):
     way = better_way(STANDARD, RECIPE, tools)
     assert (way.mode, way.environment) == (Cgo.OFF, {"CGO_ENABLED": "0"})
-    assert way.reason == "net have Go versions of their C code"
+    assert way.reason == "net has Go code for the same"
 
 
 def test_c_code_that_asks_for_libc_alone_is_static(tools: Mapping[str, str]):
@@ -149,40 +146,9 @@ def test_settings_and_environment(
 
 
 def test_no_compiler_at_all():
-    with pytest.raises(NoCCompiler, match="C code"):
+    with pytest.raises(NoCCompiler, match="C code") as caught:
         better_way((PLAIN,), RECIPE, {"PATH": ""})
+    way = without_compiler(caught.value)
+    assert way.mode is Cgo.OFF
+    assert "it is left out" in way.warning
     assert after_static(RECIPE, {"PATH": ""}, first_way(RECIPE, {})[0]) is None
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"go.mod": "module a\n", "main.go": "package main\n"}, False),
-        ({"go.mod": "module a\nrequire b v1.0.0\n", "main.go": "package main\n"}, True),
-        ({"go.mod": "module a\n", "c/c.go": 'package c\nimport "C"\n'}, True),
-        ({"go.mod": "module a\n", ".git/c.go": 'import "C"\n'}, False),
-    ],
-)
-def test_go_is_asked_only_where_c_is_possible(
-    tmp_path: Path, files: dict[str, str], expected: bool
-):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert may_have_c(cgo(Cgo.AUTO, source=Source(str(tmp_path)))) is expected
-
-
-def test_the_last_way_is_remembered(tmp_path: Path):
-    assert remembered(str(tmp_path)) == ""
-    way, _ = first_way(cgo(Cgo.OFF), {})
-    for mode in (Cgo.STATIC, Cgo.OFF):
-        remember(str(tmp_path), msgspec.structs.replace(way, mode=mode))
-        assert remembered(str(tmp_path)) == mode
-
-
-@pytest.mark.parametrize(
-    ("version", "expected"),
-    [("v1.2.3", True), ("v1.2.3-rc1", True), ("v1", False), ("latest", False)],
-)
-def test_versions_that_mean_the_same_tomorrow(version: str, expected: bool):
-    assert is_exact(version) is expected

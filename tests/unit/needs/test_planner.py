@@ -5,7 +5,7 @@ import pytest
 from whit.errors import BadPath, PathTaken, UnknownNeed, UnmetNeeds
 from whit.model.names import Digest, Platform
 from whit.model.plan import Evidence, Need, Provided, Standing, What
-from whit.model.tree import Bytes, Dir, File, Stored
+from whit.model.tree import Bytes, Dir, File, Link, Stored
 from whit.needs.declared import Declared
 from whit.needs.planner import PlanRequest, Program, make_plan, reason_of, why, why_not
 from whit.needs.rules import RULES
@@ -165,3 +165,17 @@ def test_a_directory_must_be_absolute():
 def test_codes_and_names_are_unique_and_every_rule_says_something():
     assert len({r.code for r in RULES}) == len({r.name for r in RULES}) == len(RULES)
     assert all(r.note or r.assumption for r in RULES)
+
+
+def test_why_follows_the_links_of_the_image():
+    class Linked:
+        name = "root"
+
+        def provide(self, what: What) -> tuple[Provided, ...] | None:
+            file = Provided("/usr/lib/a.so.1", File(Bytes(b"x")), "")
+            return (Provided("/lib", Link("usr/lib"), ""), file)
+
+    need = Need("N070", "libraries", Standing.REQUIRED, (What("library", ("/lib/a.so.1",), "me"),))
+    found = why(make_plan(REQUEST, [need], [Linked()]), "/lib/a.so.1")
+    assert found is not None
+    assert (found[0].path, found[0].reason) == ("/usr/lib/a.so.1", "me")
