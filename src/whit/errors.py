@@ -591,6 +591,18 @@ class SecretsInterfere(RequestError):
     code = "K003"
 
 
+class CredentialFound(RequestError):
+    """Something in the image or its source has the form or the name of a credential."""
+
+    code = "K004"
+
+
+class SecretNamed(RequestError):
+    """A variable whose name says secret has a value that everybody could read in the image."""
+
+    code = "K005"
+
+
 # ---- request and whit.toml ------------------------------------------------------------------
 
 

@@ -23,9 +23,9 @@ MAIN = """package main
 
 import lib "git.example.test/team/lib.git"
 
-var Token string
+var Value string
 
-func main() { println(lib.Greeting(), Token) }
+func main() { println(lib.Greeting(), Value) }
 """
 
 pytestmark = pytest.mark.go
@@ -117,7 +117,7 @@ def plain(tmp_path: Path) -> Path:
     (place / "go.mod").write_text("module example.test/plain\n\ngo 1.21\n")
     (place / "main.go").write_text(
         'package main\n\nimport _ "embed"\n\n//go:embed key.txt\nvar key string\n\n'
-        "var Token string\n\nfunc main() { println(len(key), Token) }\n"
+        "var Value string\n\nfunc main() { println(len(key), Value) }\n"
     )
     (place / "key.txt").write_text(TOKEN)
     return place
@@ -145,7 +145,7 @@ def test_linker_flags_and_labels_are_searched(plain: Path, form: str):
     }[form]
     os.environ["WHIT_TEST_TOKEN"] = TOKEN
     secret = ("--secret", "id=token,env=WHIT_TEST_TOKEN")
-    flags = ("--ldflags", f"-X main.Value={encoded} -X main.Token={encoded}")
+    flags = ("--ldflags", f"-X main.Value={encoded}")
     _, said = whit("build", *flags, *secret, cwd=plain, status=1)
     assert "token: sha256:" in said
     _, said = whit("build", "--set", f"image.labels.a={encoded}", *secret, cwd=plain, status=1)
@@ -171,3 +171,32 @@ def test_a_word_is_said_not_to_be_provable(plain: Path):
     _, said = whit("build", "--secret", "id=word,env=WHIT_TEST_WORD", cwd=plain)
     assert "secret word is searched for, but finding none proves nothing" in said
     assert "0 values in none of" in said
+
+
+def test_credentials_are_known_by_name_and_form(plain: Path, tmp_path: Path):
+    (plain / "key.txt").write_text("nothing")
+    (plain / "env").write_text("A=1")
+    _, said = whit("build", "--set", "files./app/.env=env", cwd=plain, status=1)
+    assert "error[K004]" in said
+    assert "/app/.env: variables of an environment" in said
+    whit(
+        "build", "--set", "files./app/.env=env", "--set", "secrets.allow./app/.env=no secrets",
+        cwd=plain,
+    )  # fmt: skip
+    (plain / "key.txt").write_text("glpat" + "-" + "k3Jq9Zx7Lm2Vt5Bw8NpR")
+    whit("build", cwd=plain)
+    _, said = whit("build", "--to", f"oci:{tmp_path}/out", cwd=plain, status=1)
+    assert "a GitLab token: sha256:" in said
+    assert not (tmp_path / "out").exists()
+    assert "k3Jq9Zx7" not in said
+
+
+@pytest.mark.parametrize(
+    "words", [("--ldflags", "-X main.Token=abc"), ("--set", "image.env.DB_PASSWORD=abc")]
+)
+def test_names_that_say_secret_take_no_value(plain: Path, words: tuple[str, str]):
+    (plain / "key.txt").write_text("nothing")
+    _, said = whit("build", *words, cwd=plain, status=1)
+    assert "error[K005]" in said
+    whit("build", *words, "--set", "secrets.allow.main.Token=a test",
+         "--set", "secrets.allow.DB_PASSWORD=a test", cwd=plain)  # fmt: skip

@@ -1,30 +1,48 @@
-"""Images and the secrets of their build in, a refusal out where one holds a value."""
+"""Images, their settings and the secrets of their build in, a refusal out where one leaks.
 
+a known value in any byte           K001   every build with --secret
+a credential's own form in a byte   K004   before an image goes anywhere, and with --secret
+a file that keeps credentials       K004   every build
+a variable named so, with a value   K005   every build
+"""
+
+from collections.abc import Iterable, Mapping
 from time import perf_counter
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from whit.build.events import Finished, Listener, Warned
-from whit.errors import SecretLeaked
+from whit.errors import CredentialFound, SecretLeaked, SecretNamed
 from whit.model.image import Image
 from whit.model.names import Digest
 from whit.model.secret import Secrets
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
 
+if TYPE_CHECKING:
+    from whit.build.settings import Settings
+    from whit.secrets.leaks import Inspection, Leak
+
 _MOST_TOLD = 20
+_ALLOW = 'if it is no secret, allow it with a reason: [secrets.allow] "{}" = "why"'
 
 
 def refuse_leaks(
-    images: tuple[Image, ...], secrets: Secrets, store: Store, listen: Listener
+    images: tuple[Image, ...],
+    secrets: Secrets,
+    allowed: Mapping[str, str],
+    store: Store,
+    listen: Listener,
 ) -> None:
-    """Search every byte of the images for the secrets. Errors: SecretLeaked."""
+    """Search every byte of the images for the secrets, and for credentials by their form.
+
+    Errors: SecretLeaked, CredentialFound.
+    """
     from whit.secrets.leaks import inspect_image
+    from whit.secrets.rules import RULES
     from whit.secrets.scan import Search
 
-    if not len(secrets):
-        return
     begun = perf_counter()
-    search = Search(secrets)
+    search = Search(secrets, RULES)
 
     def open_blob(digest: Digest, size: int) -> BinaryIO:
         return store.open_blob(digest, size)
@@ -35,23 +53,117 @@ def refuse_leaks(
     for inspection in found:
         for unread in inspection.unread:
             listen(Warned(f"not searched for secrets: {unread}"))
-    # What is no secret by its own nature may stand anywhere.
-    leaks = [leak for one in found for leak in one.leaks if leak.secret not in search.unprovable]
-    for one in found:
-        for leak in one.leaks:
-            if leak.secret in search.unprovable:
-                listen(Warned(f"perhaps a secret: {leak}"))
+    _refuse_known(found, search.unprovable, listen)
+    _refuse_forms(found, allowed, listen)
+    proven = len(secrets) - len(search.unprovable)
+    size = size_text(sum(one.bytes for one in found))
+    detail = f"{count_text(proven, 'value')} in none of {size}, {search.pattern_count} patterns"
+    if not len(secrets):
+        detail = f"no credential in {size}, by {len(RULES)} forms"
+    listen(Finished("secrets", detail, perf_counter() - begun))
+
+
+def refuse_files(paths: Iterable[str], allowed: Mapping[str, str], listen: Listener) -> None:
+    """Refuse files that only ever keep credentials. Errors: CredentialFound."""
+    from whit.secrets.rules import file_rule
+
+    certain = []
+    for path in paths:
+        rule = file_rule(path)
+        if rule is None or path in allowed or rule.name in allowed:
+            continue
+        if rule.is_certain:
+            certain.append(f"  {path}: {rule.name}")
+        else:
+            listen(Warned(f"{path}: {rule.name}", _ALLOW.format(path)))
+    if certain:
+        raise CredentialFound(
+            f"a credential is in the image: {count_text(len(certain), 'file')}",
+            hint="leave it out and give it at run time; " + _ALLOW.format("PATH"),
+            output="\n".join(certain[:_MOST_TOLD]),
+        )
+
+
+def refuse_named(settings: "Settings", listen: Listener) -> None:
+    """Refuse values under names that say secret. Errors: SecretNamed."""
+    from whit.golang.linkerflags import split_fields
+
+    allowed = settings.secrets.allow
+    _check_allowed(allowed, listen)
+    given = [(f"image.env.{name}", name, value) for name, value in settings.image.env.items()]
+    fields = [field for flags in settings.go.ldflags for field in split_fields(flags)]
+    for before, field in zip(("", *fields), fields, strict=False):
+        text = field if before in ("-X", "--X") else field.partition("-X=")[2]
+        variable, equals, value = text.partition("=")
+        if equals:
+            given.append((f"-ldflags -X {variable}", variable, value))
+    named = [said for said, name, value in given if is_named(name, value, allowed)]
+    if named:
+        raise SecretNamed(
+            f"{', '.join(named)} has a value that everybody could read in the image",
+            hint="give it when the image runs; " + _ALLOW.format("NAME"),
+        )
+
+
+def is_named(name: str, value: str, allowed: Mapping[str, str]) -> bool:
+    """Whether a variable says by its name that its value is a secret, and has one."""
+    from whit.secrets.rules import says_secret
+
+    # A path or a switch is no secret, whatever it belongs to.
+    is_plain = not value or value.startswith("/") or value.lower() in ("true", "false", "0", "1")
+    return says_secret(name) and not is_plain and name not in allowed
+
+
+def _check_allowed(allowed: Mapping[str, str], listen: Listener) -> None:
+    for name, why in allowed.items():
+        if not why.strip():
+            listen(Warned(f"[secrets.allow] {name} gives no reason", "say why it is no secret"))
+
+
+def _refuse_known(
+    found: "list[Inspection]", unprovable: Mapping[str, str], listen: Listener
+) -> None:
+    known = [leak for one in found for leak in one.leaks if not _is_by_form(leak)]
+    for leak in known:
+        if leak.secret in unprovable:
+            listen(Warned(f"perhaps a secret: {leak}"))
+    leaks = [leak for leak in known if leak.secret not in unprovable]
     if leaks:
-        told = [f"  {leak}" for leak in leaks[:_MOST_TOLD]]
-        if len(leaks) > _MOST_TOLD:
-            told.append(f"  and {len(leaks) - _MOST_TOLD} more")
         raise SecretLeaked(
             f"a secret is in the image: {count_text(len(leaks), 'place')}",
             hint="see how it came there: -ldflags -X, //go:embed, a generated file, an ENV; "
             "the image got no name and went nowhere",
-            output="\n".join(told),
+            output=_told(leaks),
         )
-    proven = len(secrets) - len(search.unprovable)
-    size = size_text(sum(one.bytes for one in found))
-    detail = f"{count_text(proven, 'value')} in none of {size}, {len(search.patterns)} patterns"
-    listen(Finished("secrets", detail, perf_counter() - begun))
+
+
+def _refuse_forms(found: "list[Inspection]", allowed: Mapping[str, str], listen: Listener) -> None:
+    from whit.secrets.rules import CERTAIN
+
+    leaks = [
+        leak for one in found for leak in one.leaks
+        if _is_by_form(leak) and leak.secret not in allowed and leak.path not in allowed
+    ]  # fmt: skip
+    for leak in leaks:
+        if leak.secret not in CERTAIN:
+            listen(Warned(f"perhaps {leak}", _ALLOW.format(leak.path)))
+    certain = [leak for leak in leaks if leak.secret in CERTAIN]
+    if certain:
+        raise CredentialFound(
+            f"a credential is in the image: {count_text(len(certain), 'place')}",
+            hint="leave it out and give it at run time; " + _ALLOW.format("PATH"),
+            output=_told(certain),
+        )
+
+
+def _is_by_form(leak: "Leak") -> bool:
+    from whit.secrets.scan import BY_FORM
+
+    return leak.encoding == BY_FORM
+
+
+def _told(leaks: "list[Leak]") -> str:
+    told = [f"  {leak}" for leak in leaks[:_MOST_TOLD]]
+    if len(leaks) > _MOST_TOLD:
+        told.append(f"  and {len(leaks) - _MOST_TOLD} more")
+    return "\n".join(told)

@@ -76,11 +76,7 @@ def build(
             )
             for group in groups
         ]
-        if programs.secrets is not None:
-            from whit.build.leaks import refuse_leaks
-
-            images = tuple(result.image for group in made for result in group)
-            refuse_leaks(images, programs.secrets, store, listen)
+        _refuse_secrets(made, programs, request, store, listen)
         return tuple(
             result
             for group, called in zip(made, names, strict=True)
@@ -88,6 +84,27 @@ def build(
         )
     finally:
         store.close()
+
+
+def _refuse_secrets(
+    made: list[tuple[Result, ...]],
+    programs: Programs,
+    request: Request,
+    store: Store,
+    listen: Listener,
+) -> None:
+    """Errors: SecretLeaked, CredentialFound, SecretNamed."""
+    from whit.build.leaks import refuse_files, refuse_leaks, refuse_named
+    from whit.model.secret import Secrets
+
+    allowed = request.settings.secrets.allow
+    results = [result for group in made for result in group]
+    refuse_named(request.settings, listen)
+    refuse_files([entry.path for result in results for entry in result.plan.entries], allowed,
+                 listen)  # fmt: skip
+    if programs.secrets is not None or request.pushes or request.destinations:
+        images = tuple(result.image for result in results)
+        refuse_leaks(images, programs.secrets or Secrets(), allowed, store, listen)
 
 
 def _groups(opened: tuple[Opened, ...], request: Request) -> list[list[list[Opened]]]:

@@ -60,6 +60,12 @@ class OutputSettings(msgspec.Struct, frozen=True, rename="kebab"):
     smoke: str | None = None
 
 
+class SecretsSettings(msgspec.Struct, frozen=True, rename="kebab"):
+    """`allow` maps a path, a variable or a rule's name to the reason why it is no secret."""
+
+    allow: dict[str, str] = {}
+
+
 class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     packages: tuple[str, ...] = ()
     platform: str = ""
@@ -69,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     files: dict[str, str] = {}
     directories: tuple[str, ...] = ()
     output: OutputSettings = OutputSettings()
+    secrets: SecretsSettings = SecretsSettings()
     registries: dict[str, RegistrySettings] = {}
 
 
@@ -77,9 +84,10 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "image": ImageSettings,
     "needs": NeedsSettings,
     "output": OutputSettings,
+    "secrets": SecretsSettings,
 }
 TABLES = (
-    *("go.env", "image.env", "image.labels", "image.annotations", "files"),
+    *("go.env", "image.env", "image.labels", "image.annotations", "files", "secrets.allow"),
     "registries",
 )
 

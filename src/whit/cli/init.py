@@ -66,6 +66,10 @@ EXAMPLE = """\
 # effort = "fast"          # fast for the edit, best for what is published
 # smoke = "--version"      # run the image once with these arguments before it is published
 
+# What looks like a secret and is none: a path, a variable or a rule's name, and why.
+[secrets.allow]
+# "/testdata/server.key" = "self-signed, for tests only"
+
 # A registry that needs more than its name. The name is the one in references, with its port.
 [registries."registry.example:5000"]
 # mirrors = ["mirror.example/cache"]   # asked first when something is pulled

@@ -73,7 +73,7 @@ def inspect_image(
         leaks=tuple(leaks),
         secrets=tuple(search.names),
         bytes=size_bytes,
-        patterns=len(search.patterns),
+        patterns=search.pattern_count,
         unprovable=tuple(search.unprovable.items()),
         unread=tuple(unread),
     )

@@ -16,7 +16,9 @@ import msgspec
 from whit.model.secret import Secrets
 from whit.secrets.encodings import BREAKS, Pattern, patterns_of, why_unprovable
 from whit.secrets.members import MAGICS, Member, Over, open_member
+from whit.secrets.rules import Rule
 
+BY_FORM = "by its form"
 # Twice the longest pattern, with room for the line breaks and indents of wrapped text.
 _MARGIN_BYTES = 2048
 _STEP_BYTES = 1 << 20
@@ -54,7 +56,8 @@ class Searched(msgspec.Struct, frozen=True):
 class Search:
     """The automaton for some secrets; made once, used for any number of streams."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, rules: tuple[Rule, ...] = ()) -> None:
+        """`rules` find unknown ones by their form, each told by the rule's name."""
         import hyperscan  # noqa: PLC0415 - 4 ms, and only where there are secrets
 
         named = {
@@ -63,6 +66,10 @@ class Search:
             for pattern in patterns_of(secret.name, secret.reveal())
         }
         self.names = secrets.names
+        self.pattern_count = len(named)
+        self._rules = {rule.keyword: rule for rule in rules}
+        for rule in rules:
+            named.setdefault(rule.keyword, Pattern(rule.keyword, rule.name, BY_FORM))
         self.patterns: tuple[Pattern, ...] = tuple(named.values())
         self.unprovable = {
             secret.name: why for secret in secrets if (why := why_unprovable(secret.reveal()))
@@ -108,6 +115,12 @@ class Search:
         self._database.scan(window, match_event_handler=seen)
         for number, end in sorted(ends):
             yield number, end - self._lengths[number]
+
+    def stands(self, pattern: Pattern, window: bytes, at: int) -> bool:
+        """Whether what was found at `at` is what the pattern means."""
+        if pattern.encoding == BY_FORM:
+            return self._rules[pattern.data].stands(window, at)
+        return _stands(pattern, window, at)
 
     def kind(self, number: int) -> str:
         """The kind of member that an expression begins, "" for a pattern."""
@@ -196,7 +209,7 @@ class Passage:
             kind = search.kind(number)
             if kind:
                 self._unpack(kind, offset, window, at)
-            elif _stands(search.patterns[number], window, at):
+            elif search.stands(search.patterns[number], window, at):
                 self._run.report(search.patterns[number], offset, self._inside)
         self._reported = until
         keep = max(0, until - _MARGIN_BYTES - self._begin)
