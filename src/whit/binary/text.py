@@ -76,7 +76,7 @@ def read_text(table: FunctionTable) -> Text | None:
     if elf.platform.architecture not in ARCHITECTURES or not table.is_relative:
         return None
     relocations = _relocations(elf)
-    place = _module_data(elf, table, relocations)
+    place = module_data_of(elf, table, relocations)
     if place is None:
         return None
     start = elf.pointer(place + TEXT_WORD * 8) or relocations.get(
@@ -156,7 +156,7 @@ def _relocations(elf: Elf) -> dict[int, int]:
     return {at: addend for at, info, addend in rows if info & 0xFFFFFFFF == kind}
 
 
-def _module_data(elf: Elf, table: FunctionTable, relocations: dict[int, int]) -> int | None:
+def module_data_of(elf: Elf, table: FunctionTable, relocations: dict[int, int]) -> int | None:
     """File offset of the module data: its first word is the address of the function table."""
     section = elf.sections.get(".go.module")
     if section is not None and _fits(elf, table, section.offset):
