@@ -85,6 +85,8 @@ def test_with_symbols_data_is_what_the_linker_says(place: Path):
         if len(words) != 4 or words[2] not in "Dd" or int(words[1]) <= 64:
             continue
         if elf.offset_of(int(words[0], 16)) is not None:  # it calls what has no bytes D as well
+            if words[3].startswith("go:"):
+                continue  # these have sections of their own, and are called by those
             assert abs(found[words[3]] - int(words[1])) <= 64, line
             checked += 1
     assert checked > 100

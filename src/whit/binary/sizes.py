@@ -195,7 +195,9 @@ def _book_code(
         _book_foreign(ledger, name, start, end, symbols, is_c=records is not None)
 
 
-def _book_foreign(ledger: Ledger, name: str, low: int, high: int, symbols: Symbols | None) -> None:
+def _book_foreign(
+    ledger: Ledger, name: str, low: int, high: int, symbols: Symbols | None, *, is_c: bool
+) -> None:
     """Code that the function table does not know, by its symbols where there are any: C where
     there is a table, else nobody knows.
     """
