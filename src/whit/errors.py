@@ -347,6 +347,39 @@ class BadUser(RequestError):
     code = "P012"
 
 
+# ---- dockerfile -----------------------------------------------------------------------------
+
+
+class BadDockerfile(RequestError):
+    """A Dockerfile, or a line of it, that cannot be read at all."""
+
+    code = "D001"
+
+
+class BadInstruction(RequestError):
+    """An instruction whose words or flags are not what it takes."""
+
+    code = "D002"
+
+
+class BadExpansion(RequestError):
+    """A variable or quote that cannot be expanded, or `${name:?message}` on an unset one."""
+
+    code = "D003"
+
+
+class BadStage(RequestError):
+    """A stage that does not exist, stands too late or in a circle, or a FROM without an image."""
+
+    code = "D004"
+
+
+class BadPattern(RequestError):
+    """A wildcard, .dockerignore or --exclude pattern that cannot be read."""
+
+    code = "D005"
+
+
 # ---- golang ---------------------------------------------------------------------------------
 
 
