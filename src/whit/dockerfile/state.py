@@ -1,5 +1,7 @@
 """A base in, the state of a stage out: what its next step starts from. Pure."""
 
+import posixpath
+
 import msgspec
 
 from whit.model.names import Platform
@@ -40,21 +42,36 @@ def open_image(base: Config | None, platform: Platform) -> State:
     env = config.env or ()
     if not any(entry.partition("=")[0] == "PATH" for entry in env):
         env = (*env, f"PATH={DEFAULT_PATH}")
-    variables: dict[str, str] = {}
-    for entry in env:
-        name, _, value = entry.partition("=")
-        variables[name] = value
-    working_dir = config.working_dir or ("/" if base is None else "")
+    directory = config.working_dir
+    if base is None or (directory and not directory.startswith("/")):
+        directory = posixpath.normpath(f"/{directory}")
     return State(
         platform,
-        msgspec.structs.replace(config, env=env, working_dir=working_dir, on_build=None),
+        msgspec.structs.replace(config, env=env, working_dir=directory, on_build=None),
         base.history if base else (),
         base.author if base else "",
-        tuple(variables.items()),
+        _with_env((), env),
     )
 
 
+def _with_env(
+    variables: tuple[tuple[str, str], ...], env: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    found = dict(variables)
+    for entry in env:
+        name, _, value = entry.partition("=")
+        found[name] = value
+    return tuple(found.items())
+
+
 def open_child(parent: State) -> State:
-    """The state right after FROM another stage: its ARGs stay in force, its triggers are steps."""
-    config = msgspec.structs.replace(parent.config, on_build=None)
-    return msgspec.structs.replace(parent, config=config, has_cmd=False)
+    """The state right after FROM another stage: its ARGs stay in force, its triggers are steps.
+
+    Where an ARG of the parent had hidden an ENV, the ENV counts again.
+    """
+    return msgspec.structs.replace(
+        parent,
+        config=msgspec.structs.replace(parent.config, on_build=None),
+        variables=_with_env(parent.variables, parent.config.env or ()),
+        has_cmd=False,
+    )
