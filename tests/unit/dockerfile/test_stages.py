@@ -212,8 +212,8 @@ def test_errors_of_stages_say_where_and_what_to_do(text: str, message: str, hint
 
 
 def test_an_unknown_target_is_answered_with_the_names():
-    with pytest.raises(BadStage, match="no stage 'buidler'") as caught:
-        plan(SEED, target="buidler")
+    with pytest.raises(BadStage, match="no stage 'bilder'") as caught:
+        plan(SEED, target="bilder")
     assert caught.value.hint == "did you mean 'builder'?"
 
 
