@@ -65,6 +65,8 @@ def shared_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WHIT_CACHE")
     monkeypatch.setenv("WHIT_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("GOFLAGS", "-buildvcs=false")
+    # As their makers publish them; rclone has C code that it does without.
+    monkeypatch.setenv("CGO_ENABLED", "0")
 
 
 def source_of(name: str) -> str:

@@ -13,7 +13,7 @@ from whit.binary.constants import constant_at, is_certain
 from whit.binary.facts import Facts
 from whit.binary.inlining import Inlining
 from whit.binary.literals import address_at, held_string, literals_in
-from whit.binary.references import Uses, is_in_method_table, uses_of
+from whit.binary.references import References, Uses, is_in_method_table, uses_of
 from whit.binary.text import Text, calls_of, read_text
 
 MAX_CHAIN = 64
@@ -266,8 +266,8 @@ class Code:
                         following[caller] = index
                         reached.append(caller)
             # What nobody calls is reached as a value, such as the function given to a sync.Once.
-            for index, use in uses_of(text, lonely).items() if lonely and not ends else ():
-                for caller in sorted(use.values):
+            for index in lonely if not ends else ():
+                for caller in sorted(self._references.takers_of(index) if self._references else ()):
                     if caller not in following:
                         following[caller] = index
                         reached.append(caller)
@@ -287,6 +287,10 @@ class Code:
         for site, target in zip(*self._calls, strict=True):
             grouped.setdefault(target, []).append(site)
         return grouped
+
+    @cached_property
+    def _references(self) -> References | None:
+        return References(self._text) if self._text else None
 
     def _callers_of(self, index: int) -> set[int]:
         text = self._text

@@ -51,6 +51,27 @@ def uses_of(text: Text, functions: list[int]) -> dict[int, Uses]:
     return found
 
 
+class References:
+    """Who takes the value of any function: all that `uses_of` would read, read once. For whoever
+    asks often; for one question `uses_of` is quicker.
+    """
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        entries = {text.start + entry: index for index, entry in enumerate(text.entries[:-1])}
+        slots = dict(_words_among(text, set(entries)))  # address of the word -> the entry it holds
+        index_of = {slot: entries[entry] for slot, entry in slots.items()} | entries
+        self._loads: dict[int, list[int]] = {}
+        for at, target in _loads_of(text):
+            index = index_of.get(target)
+            if index is not None:
+                self._loads.setdefault(index, []).append(at)
+
+    def takers_of(self, function: int) -> set[int]:
+        """Indexes of the functions that take this one's value."""
+        return {self._text.function_at(at) for at in self._loads.get(function, ())}
+
+
 def is_in_method_table(text: Text, function: int) -> bool:
     """Whether a type's method table names the function, by its 32-bit distance."""
     pattern = re.compile(re.escape(struct.pack("<I", text.entries[function])))
@@ -77,6 +98,29 @@ def _words_with(text: Text, values: set[int]) -> dict[int, int]:
             if address % 8 == 0:
                 found[address] = int.from_bytes(match.group(), "little")
     return found
+
+
+def _words_among(text: Text, values: set[int]) -> Iterator[tuple[int, int]]:
+    """As above, for so many values that each word is looked at."""
+    yield from ((at, value) for at, value in text.relocations.items() if value in values)
+    # Most of the read-only data is the table of functions, which holds no pointers.
+    table = text.elf.sections.get(".gopclntab")
+    skipped = range(table.offset, table.offset + table.size) if table else range(0)
+    for segment in text.elf.loads:
+        if segment.flags & PF_X:
+            continue
+        for low, high in _without(segment.offset, segment.offset + segment.file_size, skipped):
+            address = segment.address + low - segment.offset
+            start = low + -address % 8
+            words = text.elf.data[start : start + (high - start) // 8 * 8].cast("Q")
+            first = address + -address % 8
+            yield from ((first + 8 * i, word) for i, word in enumerate(words) if word in values)
+
+
+def _without(low: int, high: int, hole: range) -> list[tuple[int, int]]:
+    if not (low <= hole.start and hole.stop <= high and hole):
+        return [(low, high)]
+    return [(low, hole.start), (hole.stop, high)]
 
 
 def _loads_of(text: Text) -> Iterator[tuple[int, int]]:

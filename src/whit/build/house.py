@@ -27,7 +27,7 @@ def open_house(environment: dict[str, str] | None = None) -> House:
     import time
 
     env = dict(os.environ) if environment is None else environment
-    home = env.get("HOME") or _own_home(env)
+    home = (env.get("HOME") or _own_home(env)).rstrip("/")
     data = env.get("XDG_DATA_HOME") or f"{home}/.local/share"
     cache = env.get("XDG_CACHE_HOME") or f"{home}/.cache"
     return House(
