@@ -3,6 +3,7 @@
     var/lib/dpkg/status              a stanza per package, empty lines between
     var/lib/dpkg/info/NAME.list      the paths of a package, one a line (NAME:ARCH.list where
                                      several architectures may be installed at once)
+    var/lib/dpkg/info/NAME.md5sums   what the package's files were when it was made
 
 Lists are read until one names the path: all lists of a machine are tens of megabytes.
 """
@@ -10,19 +11,24 @@ Lists are read until one names the path: all lists of a machine are tens of mega
 import os
 import re
 from collections.abc import Iterator
+from hashlib import md5
 
 import msgspec
 
 MAX_STATUS_BYTES = 64 << 20
 MAX_LIST_BYTES = 16 << 20
+OF_THE_MACHINE = ("Status", "Conffiles", "Config-Version", "Triggers-Pending", "Triggers-Awaited")
 # Debian moved these under /usr; packages' lists may name either.
 MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/libo32/")
 
 
 class Package(msgspec.Struct, frozen=True):
+    """`record` is what dpkg says of it, without what is about the machine it is installed on."""
+
     name: str
     version: str
     architecture: str = ""
+    record: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -36,7 +42,9 @@ class Packages:
         self._owners: dict[str, Package | None] = {}
         self._lists: list[str] | None = None
         self._texts: dict[str, bytes] = {}
+        self._stanzas: dict[str, bytes] = {}
         self._recent = ""
+        self._lists_of: dict[str, str] = {}
         self._status: bytes | None = None
 
     def owner_of(self, path: str) -> Package | None:
@@ -45,12 +53,27 @@ class Packages:
             self._owners[path] = self._find(path)
         return self._owners[path]
 
+    def has_published(self, path: str, data: memoryview) -> bool:
+        """Whether these are the bytes that the owner of `path` came with: by info/NAME.md5sums,
+        and for configuration files by Conffiles of its stanza.
+        """
+        owner = self.owner_of(path)
+        if owner is None:
+            return False
+        name = self._lists_of[path].removesuffix(".list") + ".md5sums"
+        sums = self._text(name)
+        digest = md5(data, usedforsecurity=False).hexdigest().encode()
+        wanted = (place[1:].encode() for place in _names_of(path))
+        if any(b"\n" + digest + b"  " + place + b"\n" in sums for place in wanted):
+            return True
+        return b"\n " + path.encode() + b" " + digest + b"\n" in self._stanzas[str(owner)]
+
     def _find(self, path: str) -> Package | None:
         wanted = [b"\n" + name.encode() + b"\n" for name in _names_of(path)]
         for name in self._ordered(path):
             text = self._text(name)
             if any(line in text for line in wanted):
-                self._recent = name
+                self._recent = self._lists_of[path] = name
                 package, _, architecture = name.removesuffix(".list").partition(":")
                 return self._described(package, architecture)
         return None
@@ -93,7 +116,10 @@ class Packages:
             built = re.search(rb"\nArchitecture: ([^\n]{1,32})", stanza)
             own = built[1].decode("utf-8", "replace") if built else ""
             if version and architecture in ("", own):
-                return Package(name, version[1].decode("utf-8", "replace"), own)
+                record = _record_of(stanza.decode("utf-8", "replace"))
+                found = Package(name, version[1].decode("utf-8", "replace"), own, record)
+                self._stanzas[str(found)] = stanza + b"\n"
+                return found
         return None
 
 
@@ -101,3 +127,15 @@ def _names_of(path: str) -> tuple[str, ...]:
     """The names that a path without links may have in a list."""
     bare = path.removeprefix("/usr")
     return (path, bare) if path.startswith("/usr/") and bare.startswith(MERGED) else (path,)
+
+
+def _record_of(stanza: str) -> str:
+    """The stanza as the package's own control file has it: no Status, no Conffiles."""
+    kept: list[str] = []
+    is_kept = True
+    for line in stanza.strip("\n").splitlines():
+        if not line.startswith((" ", "\t")):
+            is_kept = line.partition(":")[0] not in OF_THE_MACHINE
+        if is_kept:
+            kept.append(line)
+    return "\n".join(kept) + "\n"

@@ -15,10 +15,11 @@ from whit.errors import ContentUnreadable, TreeTooLarge
 from whit.model.files import Found, follow
 from whit.model.names import Digest
 from whit.model.plan import Provided, What
-from whit.model.tree import Dir, File, Link, Stored
+from whit.model.tree import Bytes, Dir, File, Link, Stored
 
 MAX_FILE_BYTES = 4 << 30
 MAX_NAMES = 100_000
+RECORDS = "/var/lib/dpkg/status.d"
 EMPTY = memoryview(b"")
 
 
@@ -86,6 +87,13 @@ class Root:
         maker = makers.get(what.kind)
         return maker(what.names[0]) if maker and what.names else None
 
+    def package_of(self, found: Found) -> str:
+        """The package that published the file as it is here, with its version; "" for none."""
+        owner = self.packages.owner_of(found.path)
+        if owner is None or not self.packages.has_published(found.path, self.read(found)):
+            return ""
+        return str(owner)
+
     def file(self, found: Found) -> File:
         """The file as a node; its mode says only whether it can be executed. Errors: L002."""
         if found.path not in self._files:
@@ -105,10 +113,13 @@ class Root:
         found = self.find(path) if path.startswith("/") else None
         if found is None:
             return None
-        owner = self.packages.owner_of(found.path)
-        source = str(owner) if owner else f"from {self.name}"
+        source = self.package_of(found)
+        package = source
+        if not source:
+            owner = self.packages.owner_of(found.path)
+            source = f"{owner}, changed since" if owner else f"from {self.name}"
         links = [Provided(at, Link(target), source) for at, target in found.links]
-        return (*links, Provided(found.path, self.file(found), source))
+        return (*links, Provided(found.path, self.file(found), source, package))
 
     def _tree(self, path: str) -> tuple[Provided, ...] | None:
         """Everything below a directory, links as they are, but for compiled Python: that is valid
@@ -142,20 +153,24 @@ class Root:
         return tuple(found)
 
     def _licence(self, path: str) -> tuple[Provided, ...] | None:
-        """The copyright file of the package that owns `path`; nothing where no package does."""
+        """The copyright file of the package that owns `path`, and its record where scanners look
+        (status.d, as in the distroless images); nothing where no package owns it.
+        """
         found = self.find(path)
         owner = self.packages.owner_of(found.path) if found else None
         if owner is None:
             return () if found else None
         place = f"/usr/share/doc/{owner.name}/copyright"
+        record = Provided(f"{RECORDS}/{owner.name}", File(Bytes(owner.record.encode())), "record")
         text = self.find(place)
         if text is None:
-            return ()
+            return (record,)
         node = self.file(text)
         digest = node.content.digest if isinstance(node.content, Stored) else place
         first = self._licences.setdefault(digest, place)
         # The packages of one source share their text: it is written once.
-        return (Provided(place, node if first == place else Link(first, is_hard=True), ""),)
+        copy = node if first == place else Link(first, is_hard=True)
+        return (record, Provided(place, copy, "licence"))
 
     @property
     def packages(self) -> Packages:

@@ -34,6 +34,14 @@ class Roots:
             self._opened = (host if self._sysroot == "/" else Root(self._sysroot), host)
         return self._opened
 
+    def package_of(self, binary: Binary) -> str:
+        """The package that an installed program is published in; "" for any other."""
+        if not binary.place:
+            return ""
+        files, _ = self.open()
+        found = files.find(binary.place)
+        return files.package_of(found) if found else ""
+
     def providers(self) -> "tuple[Root, ...]":
         """Those that were opened: what no dynamic program asked for provides nothing."""
         if self._opened is None:

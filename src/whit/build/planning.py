@@ -71,7 +71,9 @@ def planned(
     listen(Finished("read", _facts_text(facts), perf_counter() - begun, was_cached))
     begun = perf_counter()
     plan = make_plan(
-        _plan_request(binary, facts, known.ports, request), needs, _providers(request, house, roots)
+        _plan_request(binary, facts, known.ports, request, roots.package_of(binary)),
+        needs,
+        _providers(request, house, roots),
     )
     tree = plan.tree()
     detail = f"{count_text(tree.file_count, 'file')}, {size_text(tree.file_bytes)}"
@@ -135,7 +137,7 @@ def _providers(request: Request, house: House, roots: Roots) -> tuple[Provider, 
 
 
 def _plan_request(
-    binary: Binary, facts: Facts, ports: tuple[str, ...], request: Request
+    binary: Binary, facts: Facts, ports: tuple[str, ...], request: Request, package: str
 ) -> PlanRequest:
     image = request.settings.image
     annotations = _annotations(binary, facts)
@@ -144,6 +146,7 @@ def _plan_request(
             path=program_path(binary),
             content=Stored(binary.path, binary.size, binary.digest),
             about=_about(binary, facts),
+            package=package,
         ),
         platform=facts.platform,
         user=image.user,

@@ -89,7 +89,10 @@ class Need(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One path of the image, what put it there and where its bytes come from."""
+    """One path of the image, what put it there and where its bytes come from.
+
+    `package` is the distribution's package that published exactly these bytes: NAME VERSION.
+    """
 
     path: str
     node: Node
@@ -97,14 +100,18 @@ class Entry(msgspec.Struct, frozen=True):
     provider: str
     reason: str
     is_program: bool = False
+    package: str = ""
 
 
 class Provided(msgspec.Struct, frozen=True):
-    """One path that a provider has for a need. `source` says where its bytes come from."""
+    """One path that a provider has for a need. `source` says where its bytes come from; `package`
+    is set only where they are those that a package published.
+    """
 
     path: str
     node: Node
     source: str
+    package: str = ""
 
 
 class Dropped(msgspec.Struct, frozen=True):

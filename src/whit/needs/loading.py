@@ -44,6 +44,7 @@ ROOT_PATHS = (b"/etc/ssl/certs", b"/etc/pki/tls/certs", b"/etc/ssl/cert.pem")
 # These hold paths of CA roots and look there only when their caller asks (see needs.imports).
 TLS_LIBRARIES = ("libssl.so", "libcrypto.so", "libgnutls.so", "libp11-kit.so", "libc.so")
 LIBC = "libc.so.6"
+STATUS, RELEASE = "/var/lib/dpkg/status", "/etc/os-release"
 MAX_NAMES = 32
 
 
@@ -77,7 +78,7 @@ def loading_of(
         closure = _without_optional(closure_of(more, files, beside), frozenset(asked), modules)
         needs = [_with_libraries(need, closure, scene, asked) for need in needs]
     needs += [_libraries(facts, closure, scene.closure.objects), _openssl(scene)]
-    needs += [_licences(closure), *_imports(scene)]
+    needs += [_licences(closure, files), *_imports(scene)]
     return Loading(closure, tuple(needs))
 
 
@@ -154,13 +155,15 @@ def _what(known: Object, closure: Closure) -> What:
     return What("beside", (settled.path if settled else known.path, known.found.path), why)
 
 
-def _licences(closure: Closure) -> Need:
+def _licences(closure: Closure, files: Files) -> Need:
     code, _, title = LICENCES
     paths = sorted({o.found.path for o in closure.objects if not o.is_beside})
-    what = tuple(What("licence", (path,)) for path in paths)
-    evidence = (Evidence("file", "a licence travels with what it covers"),)
-    note = "most licences want their text to go along with the files"
-    return Need(code, title, Standing.REQUIRED, what, evidence, note)
+    what = [What("licence", (path,)) for path in paths]
+    if files.find(STATUS) and files.find(RELEASE):
+        what.append(What("file", (RELEASE,), "scanners ask which distribution packages are of"))
+    evidence = (Evidence("file", "licences and records travel with what they are about"),)
+    note = "most licences want their text to go along; scanners find packages by their records"
+    return Need(code, title, Standing.REQUIRED, tuple(what), evidence, note)
 
 
 def _without_optional(closure: Closure, names: frozenset[str], modules: frozenset[str]) -> Closure:

@@ -46,6 +46,7 @@ class Program(msgspec.Struct, frozen=True):
     path: str
     content: Stored
     about: str
+    package: str = ""
 
 
 class PlanRequest(msgspec.Struct, frozen=True):
@@ -161,7 +162,11 @@ _PLACES = {
 
 def _program_entry(program: Program) -> Entry:
     node = File(program.content, mode=0o755)
-    return Entry(program.path, node, PROGRAM_CODE, "program", program.about, is_program=True)
+    about = f"{program.about}; {program.package}" if program.package else program.about
+    return Entry(
+        program.path, node, PROGRAM_CODE, "program", about,
+        is_program=True, package=program.package,
+    )  # fmt: skip
 
 
 def _provide(
@@ -181,7 +186,8 @@ def _provide(
         why = what.why or reason_of(need)
         for one in found:
             reason = f"{why}; {one.source}" if one.source else why
-            _add(entries, Entry(one.path, one.node, need.code, provider.name, reason))
+            entry = Entry(one.path, one.node, need.code, provider.name, reason, package=one.package)
+            _add(entries, entry)
         return
     unmet.append(
         f"{need.code}  {what.kind} {given}".rstrip() + f"  ({what.why or reason_of(need)})"

@@ -295,7 +295,7 @@ NAME_SERVICES = ("N072", "name-services", "name service modules")
 GCONV = ("N073", "gconv", "character set converters")
 LOCALES = ("N074", "locales", "locales")
 OPENSSL = ("N075", "openssl", "OpenSSL configuration")
-LICENCES = ("N079", "licences", "licences of packages")
+LICENCES = ("N079", "licences", "licences and records of packages")
 LOADING = (LIBRARIES, DLOPENED, NAME_SERVICES, GCONV, LOCALES, OPENSSL, LICENCES)
 DECLARED = ("N110", "declared", "files and directories that you declared")
 

@@ -56,7 +56,7 @@ def _entry_rows(plan: Plan, *, everything: bool) -> Iterator[tuple[str, ...]]:
             total = sum(e.node.content.size for e in entries if isinstance(e.node, File))
             top = _common_directory([entry.path for entry in entries])
             names = count_text(sum(not isinstance(e.node, Dir) for e in entries), "name")
-            yield f"{top}/ ({names})", size_text(total), code, reason
+            yield f"{top.rstrip('/')}/ ({names})", size_text(total), code, reason
 
 
 def _is_on_the_way(entry: Entry) -> bool:
@@ -111,6 +111,7 @@ def plan_document(plan: Plan) -> dict[str, object]:
                 "code": e.code,
                 "provider": e.provider,
                 "reason": e.reason,
+                "package": e.package,
             }
             for e in plan.entries
         ],

@@ -1,18 +1,21 @@
 """A directory as a root: links inside of it only, and packages that own its files."""
 
 import os
+from hashlib import md5
 from pathlib import Path
 
 import pytest
 
 from whit.bases.root import Root
 from whit.model.plan import What
-from whit.model.tree import File, Link
+from whit.model.tree import Bytes, File, Link
 
 STATUS = """Package: libfoo1
 Status: install ok installed
 Architecture: amd64
 Version: 1.2-3
+Conffiles:
+ /etc/foo.conf acbd18db4cc2f85cedef654fccc4a4d8
 
 Package: libfoo1
 Architecture: i386
@@ -31,6 +34,8 @@ def place(tmp_path: Path) -> Path:
     info = root / "var/lib/dpkg/info"
     info.mkdir(parents=True)
     (info / "libfoo1:amd64.list").write_text("/.\n/lib\n/lib/x86_64-linux-gnu/libfoo.so.1.2\n")
+    sums = f"{md5(b'foo').hexdigest()}  lib/x86_64-linux-gnu/libfoo.so.1.2\n"
+    (info / "libfoo1:amd64.md5sums").write_text(sums)
     (info / "other.list").write_text("/lib/x86_64-linux-gnu/libfoo.so.1.2.3\n")
     (root / "var/lib/dpkg/status").write_text(STATUS)
     doc = root / "usr/share/doc/libfoo1"
@@ -51,12 +56,24 @@ def test_a_library_comes_with_its_links_and_package(place: Path):
         (f"{usr}/libfoo.so.1.2", File),
     ]
     assert {p.source for p in found} == {"libfoo1 1.2-3"}
+    assert found[-1].package == "libfoo1 1.2-3"
+
+
+def test_a_file_that_was_changed_since_is_not_the_packages(place: Path):
+    path = "/usr/lib/x86_64-linux-gnu/libfoo.so.1.2"
+    (place / path[1:]).write_bytes(b"mine")
+    found = Root(str(place)).provide(What("library", (path,)))
+    assert [(p.source, p.package) for p in found or ()] == [("libfoo1 1.2-3, changed since", "")]
 
 
 def test_its_licence_is_its_packages_copyright(place: Path):
     path = "/usr/lib/x86_64-linux-gnu/libfoo.so.1.2"
     found = Root(str(place)).provide(What("licence", (path,)))
-    assert [p.path for p in found or ()] == ["/usr/share/doc/libfoo1/copyright"]
+    assert found is not None
+    assert [p.path for p in found] == [
+        *("/var/lib/dpkg/status.d/libfoo1", "/usr/share/doc/libfoo1/copyright"),
+    ]
+    assert found[0].node == File(Bytes(b"Package: libfoo1\nArchitecture: amd64\nVersion: 1.2-3\n"))
 
 
 def test_a_root_without_dpkg_has_no_packages_and_no_licences(place: Path):
@@ -107,7 +124,7 @@ def test_packages_of_one_source_share_their_licence(place: Path):
         root.provide(What("licence", (f"/usr/lib/x86_64-linux-gnu/{name}",)))
         for name in ("libfoo.so.1.2", "libbar.so", "libfoo.so.1.2")
     ]
-    first, second, again = (found[0] for found in nodes if found)
+    first, second, again = (found[1] for found in nodes if found)
     assert isinstance(first.node, File)
     assert second.node == Link("/usr/share/doc/libfoo1/copyright", is_hard=True)
     assert again == first
@@ -127,3 +144,15 @@ def test_a_tree_is_everything_below_but_compiled_python(place: Path):
         "/usr/share/app/deep/link",
     ]
     assert Root(str(place)).provide(What("tree", ("/usr/share/gone",))) is None
+
+
+@pytest.mark.parametrize(("text", "package"), [("foo", "libfoo1 1.2-3"), ("mine", "")])
+def test_a_configuration_file_is_the_packages_until_it_is_changed(
+    place: Path, text: str, package: str
+):
+    (place / "etc").mkdir()
+    (place / "etc/foo.conf").write_text(text)
+    with (place / "var/lib/dpkg/info/libfoo1:amd64.list").open("a") as listed:
+        listed.write("/etc/foo.conf\n")
+    found = Root(str(place)).provide(What("file", ("/etc/foo.conf",)))
+    assert [p.package for p in found or ()] == [package]

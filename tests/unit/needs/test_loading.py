@@ -234,3 +234,11 @@ def test_a_proof_is_not_replaced_by_an_assumption():
     assert merged([assumed], [guess]) == [guess]
     assert merged([assumed], [wanted]) == [wanted]
     assert merged([wanted], [guess]) == [wanted]
+
+
+def test_records_of_packages_need_their_distribution():
+    plain = need("N079", loading())
+    assert plain is not None
+    assert {what.kind for what in plain.what} == {"licence"}
+    files = {"/var/lib/dpkg/status": b"", "/etc/os-release": b"ID=debian\n"}
+    assert paths(need("N079", loading(files=files)))[-1] == "/etc/os-release"
