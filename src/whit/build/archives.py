@@ -246,7 +246,10 @@ def _from_docker(tar: _Tar, name: str) -> Found:
         places[digest] = place
         layers.append(Descriptor(media_type, digest, tar.size(place)))
     manifest = Manifest(
-        2, MEDIA_MANIFEST, Descriptor(MEDIA_CONFIG, digest_of(config), len(config)), tuple(layers)
+        schema_version=2,
+        media_type=MEDIA_MANIFEST,
+        config=Descriptor(MEDIA_CONFIG, digest_of(config), len(config)),
+        layers=tuple(layers),
     )
     content = content_of_document(read_document(encode(manifest), MEDIA_MANIFEST))
     return content, lambda digest: tar.open(places[digest]), (entry.repo_tags or ("",))[0]

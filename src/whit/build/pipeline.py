@@ -235,6 +235,7 @@ def _published(
 
 def _image_of(plan: Plan, request: Request, house: House, store: Store, listen: Listener) -> Image:
     """One layer for what programs share and one for each program, so that an edit moves one."""
+    from whit.build.kept import kept_document
     from whit.oci.assemble import assemble
 
     begun = perf_counter()
@@ -246,7 +247,7 @@ def _image_of(plan: Plan, request: Request, house: House, store: Store, listen: 
         if entry.is_program
     ]  # fmt: skip
     layers = [store.write_layer(tree, compression, comment) for tree, comment in parts if len(tree)]
-    image = assemble(tuple(layers), plan.config, house.created)
+    image = assemble(tuple(layers), plan.config, house.created, kept_document(request))
     detail = f"{size_text(image.file_bytes)} to {size_text(image.size)}"
     if layers:
         detail += f" in {count_text(len(layers), 'layer')}, {layers[-1].compressor}"

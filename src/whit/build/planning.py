@@ -75,6 +75,10 @@ def planned(
         needs,
         _providers(request, house, roots),
     )
+    if request.keeps:
+        from whit.build.kept import config_of, kept_document
+
+        plan = msgspec.structs.replace(plan, config=config_of(kept_document(request), plan.config))
     tree = plan.tree()
     detail = f"{count_text(tree.file_count, 'file')}, {size_text(tree.file_bytes)}"
     codes = sorted({entry.code for entry in plan.entries if not entry.is_program})
@@ -133,7 +137,13 @@ def known_of(
 def _providers(request: Request, house: House, roots: Roots) -> tuple[Provider, ...]:
     from whit.bases.embedded import Embedded
 
-    return (Embedded(house.now, request.settings.image.user), *roots.providers())
+    embedded = Embedded(house.now, request.settings.image.user)
+    if not request.keeps:
+        return (embedded, *roots.providers())
+    from whit.bases.kept import Kept
+
+    # An image that is made smaller has its own accounts and roots.
+    return (Kept(roots.open()[0]), embedded, *roots.providers())
 
 
 def _plan_request(
@@ -159,7 +169,7 @@ def _plan_request(
         labels=tuple(sorted(image.labels.items())),
         annotations=tuple(sorted((annotations | image.annotations).items())),
         files=tuple(
-            (path, File(_content(os.path.join(request.home, place))))
+            (path, _file(os.path.join(request.home, place)))
             for path, place in sorted(request.settings.files.items())
         ),
     )
@@ -186,8 +196,14 @@ def _annotations(binary: Binary, facts: Facts) -> dict[str, str]:
     return dict(annotations_of(binary.name, module, settings, vcs, licence))
 
 
+def _file(path: str) -> File:
+    """A file of the user's; of its mode only counts whether it can be executed."""
+    content = _content(path)
+    return File(content, 0o755 if os.stat(path).st_mode & 0o111 else 0o644)
+
+
 def _content(path: str) -> Content:
-    """A file of the user's, by its digest."""
+    """Its bytes, by their digest."""
     import hashlib
 
     try:

@@ -39,6 +39,7 @@ class Destination(msgspec.Struct, frozen=True):
 class Request(msgspec.Struct, frozen=True):
     """`source` is what the user named; `home` is where relative paths in settings start. `names`
     may hold placeholders ({{.Name}}, {{.Version}}); `pushes` sends those to their registries.
+    `keeps` is the configuration (JSON) of the image that is made smaller, kept as it is.
     """
 
     source: str
@@ -52,6 +53,7 @@ class Request(msgspec.Struct, frozen=True):
     pushes: bool = False
     is_frozen: bool = False
     together: bool = False
+    keeps: bytes = b""
     measures: bool = True
 
     @property

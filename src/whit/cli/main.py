@@ -17,6 +17,7 @@ from whit.errors import Exit, UsageError, WhitError
 VERBS = {
     "build": ("make", "Make the smallest image for a Go program."),
     "init": ("make", "Write a whit.toml with every setting explained."),
+    "slim": ("make", "Make an existing image as small as it can be."),
     "lock": ("make", "Write down what goes into the images, by digest."),
     "plan": ("understand", "Show what an image would hold, and why."),
     "explain": ("understand", "Print the page of a code such as N010."),

@@ -50,10 +50,11 @@ def raw_entries(source: TarBytes) -> Iterator[RawEntry]:
                 raise BrokenLayer("the layer's tar ends with half an end marker")
             return
         if not block:
-            raise BrokenLayer(
-                "the layer's tar has no end marker: it is truncated",
-                hint="fetch or build it again",
-            )
+            # Some tools write no end marker, and Go's reader does not miss it: what tells a whole
+            # layer from half of one is its digest.
+            if extended:
+                raise BrokenLayer("the layer's tar is truncated", hint="fetch or build it again")
+            return
         raw = _parsed(block)
         if raw.kind in (_PAX, _GLOBAL_PAX):
             (extended if raw.kind == _PAX else defaults).update(_records(_body(source, raw)))

@@ -5,6 +5,8 @@ Equal inputs give equal bytes. The time is given, never asked for.
 
 from collections.abc import Iterable
 
+import msgspec
+
 from whit.errors import BadTime
 from whit.model.image import MEDIA_CONFIG, MEDIA_MANIFEST, Image, Layer
 from whit.model.names import Platform, digest_of
@@ -24,13 +26,22 @@ _DAY_SECONDS = 86_400
 _YEAR_10000 = 253_402_300_800  # RFC 3339 years have four digits
 
 
-def assemble(layers: tuple[Layer, ...], config: RunConfig, created: int | None = None) -> Image:
-    """An Image of `layers`, lowest first. `created` is in seconds since 1970, 0 unless given.
+def assemble(
+    layers: tuple[Layer, ...],
+    config: RunConfig,
+    created: int | None = None,
+    run: RunDocument | None = None,
+) -> Image:
+    """An Image of `layers`, lowest first. `created` is in seconds since 1970, 0 unless given;
+    `run`, if given, is written as it is in the place of what `config` says of running.
 
     Errors: BadTime.
     """
     moment = rfc3339(created or 0)
-    config_bytes = encode(_config(layers, config, moment))
+    document = _config(layers, config, moment)
+    if run is not None:
+        document = msgspec.structs.replace(document, config=run)
+    config_bytes = encode(document)
     manifest = Manifest(
         schema_version=2,
         media_type=MEDIA_MANIFEST,

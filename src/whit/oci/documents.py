@@ -37,10 +37,11 @@ class Descriptor(msgspec.Struct, frozen=True, omit_defaults=True):
     annotations: dict[str, str] = {}
 
 
-class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
+class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """`media_type` may be missing in other tools' manifests: the specification only advises it."""
+
     schema_version: Annotated[int, msgspec.Meta(ge=2, le=2)] = msgspec.field(name="schemaVersion")
-    # Required so that it is written even though it has only one value.
-    media_type: str = msgspec.field(name="mediaType")
+    media_type: str = msgspec.field(default="", name="mediaType")
     config: Descriptor
     layers: tuple[Descriptor, ...]
     annotations: dict[str, str] = {}

@@ -6,7 +6,7 @@ What the two documents say of each other is checked here; `validate` checks the 
 from collections.abc import Callable
 
 from whit.errors import InvalidImage
-from whit.model.image import Image, Layer
+from whit.model.image import MEDIA_MANIFEST, Image, Layer
 from whit.model.names import Digest, Platform, digest_of
 from whit.oci.documents import Config, Descriptor, Manifest, decode
 
@@ -50,5 +50,5 @@ def image_of(manifest: bytes, config: bytes, layer_of: LayerOf = bare_layer) -> 
             layer_of(descriptor, Digest(diff_id))
             for descriptor, diff_id in zip(said.layers, diff_ids, strict=True)
         ),
-        media_type=said.media_type,
+        media_type=said.media_type or MEDIA_MANIFEST,
     )

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from whit.errors import InvalidImage
-from whit.model.image import Image, Layer
+from whit.model.image import MEDIA_MANIFEST, Image, Layer
 from whit.oci.documents import Config, Descriptor, Manifest, decode
 
 _LAYER_TYPES = frozenset(
@@ -77,7 +77,8 @@ def _problems(image: Image) -> Iterator[str]:
 
 
 def _manifest_problems(manifest: Manifest, image: Image) -> Iterator[str]:
-    config_type = _MANIFEST_TYPES.get(manifest.media_type)
+    # Left out, it is what the specification's own type would say.
+    config_type = _MANIFEST_TYPES.get(manifest.media_type or MEDIA_MANIFEST)
     if config_type is None:
         yield f"{manifest.media_type} is no manifest's media type"
     elif manifest.config.media_type != config_type:
