@@ -9,10 +9,12 @@ import msgspec
 from whit.build.call import build_images
 from whit.build.house import House, open_house
 from whit.cli.console import Console
+from whit.cli.dockerfile import dockerfile_options
 from whit.cli.options import GroupedCommand, request_from, shared
 
 if TYPE_CHECKING:
     from whit.build.apart import Credentials
+    from whit.build.dockerfile.call import Built
     from whit.build.request import Request
     from whit.model.result import Result
 
@@ -26,6 +28,7 @@ MOST_SHOWN = 4
     epilog="Example: whit build ./cmd/app -t registry.example/app:1.2 --push --smoke --version",
 )
 @shared("compile", "needs", "image", "publish")
+@dockerfile_options
 @click.option("--push", "pushes", is_flag=True, help="Push it to the registries its names say.")
 @click.option("--together", is_flag=True, help="One image for all programs of SOURCE.")
 @click.option("--run", "runs", is_flag=True, help="Run the image when it is built.")
@@ -34,7 +37,7 @@ MOST_SHOWN = 4
     "secrets",
     multiple=True,
     metavar="id=NAME,…",
-    help="For fetching modules: src=FILE, env=VAR or cmd=….",
+    help="For fetching modules, or RUN --mount: src=FILE, env=VAR or cmd=….",
 )
 @click.option(
     "--ssh",
@@ -79,10 +82,27 @@ def command(
     stdout; it lies in the local store and wherever --to and --push say. Several platforms
     (--platform linux/amd64,linux/arm64 or all) make an index under one name. Several programs
     (./cmd/...) make an image each, or one with --together.
+
+    With -f SOURCE is the context of a Dockerfile, which is built as docker builds it, without a
+    daemon: whit build -f Dockerfile .
     """
     console: Console = context.obj
     request = msgspec.structs.replace(request_from(words), together=together)
     house = open_house()
+    if words["dockerfile"]:
+        from whit.cli.dockerfile import build_file
+
+        built = build_file(words | {"secrets": secrets, "agents": agents}, request, house, console)
+        _write_files((), metadata, iidfile, built)
+        if as_json:
+            console.document(built.document())
+        elif not runs:
+            console.out(built.reference)
+        if runs:
+            from whit.cli.run import run_reference
+
+            context.exit(run_reference(house, built.reference, ()))
+        return
     credentials = _credentials(secrets, agents)
     if proves:
         _proven(request, credentials, house, console)
@@ -167,17 +187,20 @@ def again(arguments: "list[str]") -> "list[str]":
 
 
 def _write_files(
-    results: "tuple[Result, ...]", metadata: Path | None, iidfile: Path | None
+    results: "tuple[Result, ...]",
+    metadata: Path | None,
+    iidfile: Path | None,
+    built: "Built | None" = None,
 ) -> None:
     """What scripts read; complete or not there."""
     from whit.build.publish import write_file
     from whit.report.result import metadata_document
 
     if iidfile is not None:
-        digests = dict.fromkeys(result.digest for result in results)
+        digests = dict.fromkeys(one.digest for one in ((built,) if built else results))
         write_file(str(iidfile), lambda out: out.write("\n".join(digests).encode()))
     if metadata is not None:
-        data = msgspec_json(metadata_document(results))
+        data = msgspec_json(built.document() if built else metadata_document(results))
         write_file(str(metadata), lambda out: out.write(data))
 
 

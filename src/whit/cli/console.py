@@ -55,11 +55,11 @@ class Console(msgspec.Struct, frozen=True):
         match event:
             case Started(step, detail):
                 if self.is_live:
-                    sys.stderr.write(self.paint(f"  {step:<9}{detail} …"[: self.width], DIM))
+                    sys.stderr.write(self.paint(f"  {step:<8} {detail} …"[: self.width], DIM))
             case Finished(step, detail, seconds, was_cached):
                 took = "cached" if was_cached else _took(seconds)
                 # The time stands at the right edge of a usual terminal, or after a longer line.
-                line = f"  {step:<9}{detail}"
+                line = f"  {step:<8} {detail}"
                 sys.stderr.write(
                     f"{line:<{min(self.width, 88) - 9}} {self.paint(f'{took:>8}', DIM)}\n"
                 )

@@ -88,7 +88,8 @@ def _overlay_words(overlay: Overlay, *, is_nested: bool) -> list[str]:
     options = f"lowerdir={lower}"
     if overlay.upper:
         options += f",upperdir={_escaped(overlay.upper)},workdir={_escaped(overlay.work)}"
-        options += "," + _OPTIONS
+        # In a user namespace that is the default, and the kernel refuses to hear it (6.18).
+        options += "" if is_nested else f",{_OPTIONS}"
     if is_nested:
         options += ",userxattr"
     return [base or "/", options, overlay.target]

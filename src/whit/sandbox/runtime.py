@@ -258,7 +258,7 @@ class Call:
                 self._keeper.stdin.write(line.encode())
                 self._keeper.stdin.flush()
 
-    def raise_complaint(self, program: str) -> None:
+    def raise_complaint(self, program: str, replay: str = "") -> None:
         """Raise what the runtime logged as an error, if it did."""
         complaint = _complaint_in(self._read_log())
         if not complaint:
@@ -266,7 +266,7 @@ class Call:
         import shlex  # noqa: PLC0415
 
         self.workspace.keep()
-        replay = shlex.join(self.arguments())
+        replay = replay or shlex.join(self.arguments())
         if is_the_program(complaint):
             raise CannotStart(
                 f"{program} could not be started in the container",

@@ -9,10 +9,9 @@ exist before are taken out of the upper directory again; /dev, /proc and /sys st
 import os
 import shlex
 import stat
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -41,6 +40,7 @@ from whit.sandbox.spec import (
     Network,
     runtime_bytes,
 )
+from whit.sandbox.stopper import Stopper
 from whit.sandbox.workspace import Workspace
 
 HOSTNAME = "buildkitsandbox"
@@ -79,35 +79,8 @@ class StepRequest(msgspec.Struct, frozen=True):
     network: Network = Network.HOST
     mounts: tuple[StepMount, ...] = ()
     title: str = ""
-
-
-class Stopper:
-    """Ends the steps of all threads at once, now and from now on."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kills: set[Callable[[], None]] = set()
-        self.is_stopped = False
-
-    def stop(self) -> None:
-        with self._lock:
-            self.is_stopped = True
-            kills = tuple(self._kills)
-        for kill in kills:
-            kill()
-
-    @contextmanager
-    def watching(self, kill: Callable[[], None]) -> Iterator[None]:
-        with self._lock:
-            self._kills.add(kill)
-            stopped = self.is_stopped
-        try:
-            if stopped:
-                kill()
-            yield
-        finally:
-            with self._lock:
-                self._kills.discard(kill)
+    # Variables that hold secrets: they are in no file that outlives the step.
+    secret_env: tuple[tuple[str, str], ...] = ()
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -140,7 +113,9 @@ def run_step(
     _make_kernel_directories(Path(request.upper), below)
     mounts = (*_kernel_mounts(host, request.network), *files, *map(_mount_point, places))
     document = _document(request, host, mounts, str(workspace.rootfs))
-    (workspace.path / "config.json").write_bytes(runtime_bytes(document))
+    config = workspace.path / "config.json"
+    config.touch(0o600)
+    config.write_bytes(runtime_bytes(document))
     secrets, descriptors = _secrets(places, workspace)
     try:
         prefix = _prefix(request, places, workspace, runtime, host, secrets)
@@ -156,12 +131,13 @@ def run_step(
             call.end()
         seconds = time.monotonic() - started
     finally:
+        config.unlink()
         for descriptor in descriptors:
             os.close(descriptor)
     status = 128 - status if status < 0 else status
     if status and not stopper.is_stopped:
         _write_again(request, document, places, runtime, workspace, host)
-        call.raise_complaint(request.args[0])
+        call.raise_complaint(request.args[0], f"sh {workspace.path}/again")
         workspace.keep()
     if not status:
         _remove_stubs(Path(request.upper), below, stubs)
@@ -184,7 +160,7 @@ def _document(
             user=User(account.uid, account.gid, account.groups),
             args=request.args,
             cwd=request.working_dir,
-            env=tuple(f"{name}={value}" for name, value in request.env),
+            env=tuple(f"{name}={value}" for name, value in (*request.env, *request.secret_env)),
             # For every user: the kernel takes them from whoever is not root inside.
             capabilities=Capabilities(CAPABILITIES, CAPABILITIES, CAPABILITIES),
         ),
@@ -376,7 +352,8 @@ def _write_again(
         (base / name).mkdir(parents=True)
     kept = tuple(place for place in places if place.mount.secret is None)
     hidden = {place.mount.target for place in places} - {place.mount.target for place in kept}
-    process = msgspec.structs.replace(document.process, args=("/bin/sh",), terminal=True)
+    env = tuple(f"{name}={value}" for name, value in request.env)
+    process = msgspec.structs.replace(document.process, args=("/bin/sh",), env=env, terminal=True)
     mounts = tuple(mount for mount in document.mounts if mount.destination not in hidden)
     shell = msgspec.structs.replace(document, process=process, mounts=mounts)
     (base / "bundle" / "config.json").write_bytes(runtime_bytes(shell))

@@ -1,20 +1,17 @@
 """The words of the Dockerfile options in, Asked out: checked before anything is done."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from whit.errors import UsageError
-
-_GREATEST_SECRET_BYTES = 500 * 1024  # as BuildKit
+from whit.model.secret import Secrets
 
 
 class Asked(msgspec.Struct, frozen=True):
     """`file` is the Dockerfile, `context` the directory; `contexts` are named ones by name.
-    `secrets` read a value when a step asks for it; `agents` are sockets.
+    `agents` are sockets, by id.
     """
 
     file: str
@@ -22,9 +19,10 @@ class Asked(msgspec.Struct, frozen=True):
     target: str = ""
     arguments: tuple[tuple[str, str], ...] = ()
     contexts: tuple[tuple[str, str], ...] = ()
-    secrets: tuple[tuple[str, Callable[[], bytes]], ...] = ()
+    secrets: Secrets = Secrets()
     agents: tuple[tuple[str, str], ...] = ()
     has_go_cache: bool = True
+    rewrites_times: bool = False
     is_fresh: bool = False
 
 
@@ -56,38 +54,6 @@ def parse_contexts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
-def parse_secrets(
-    words: Sequence[str], directory: str, env: Mapping[str, str]
-) -> tuple[tuple[str, Callable[[], bytes]], ...]:
-    """`id=NAME[,src=FILE|env=VARIABLE]`; without either NAME is a variable or a file."""
-    found: dict[str, Callable[[], bytes]] = {}
-    for word in words:
-        fields = dict(part.partition("=")[::2] for part in word.split(","))
-        file = fields.get("src") or fields.get("source") or ""
-        variable = fields.get("env", "")
-        name = fields.get("id") or os.path.basename(file) or variable
-        known = {"id", "src", "source", "env", "type"}
-        if not name or set(fields) - known or fields.get("type", "file") not in ("file", "env"):
-            raise UsageError(
-                f"--secret {word!r} is no secret",
-                hint="write --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE",
-            )
-        if fields.get("type") == "env":
-            variable = variable or file or name
-        if not file and not variable:
-            variable, file = (name, "") if name in env else ("", name)
-        if variable:
-            if variable not in env:
-                raise UsageError(
-                    f"--secret {name}: the variable {variable} is not set",
-                    hint="set it, or name a file: src=FILE",
-                )
-            found[name] = partial(env[variable].encode, "utf-8", "surrogateescape")
-        else:
-            found[name] = partial(_read_secret, name, os.path.join(directory, file))
-    return tuple(found.items())
-
-
 def parse_agents(words: Sequence[str], env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """`default` for the agent of this session, or `ID=SOCKET`."""
     found: dict[str, str] = {}
@@ -111,16 +77,3 @@ def find_file(file: str, context: str) -> str:
             return str(candidate)
     hint = f"name it: -f {context}/Dockerfile" if (Path(context) / "Dockerfile").is_file() else None
     raise UsageError(f"there is no Dockerfile at {file}", hint=hint)
-
-
-def _read_secret(name: str, path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_GREATEST_SECRET_BYTES + 1)
-    except OSError as error:
-        raise UsageError(
-            f"--secret {name}: cannot read {path}: {error.strerror}", hint="name another file"
-        ) from None
-    if len(data) > _GREATEST_SECRET_BYTES:
-        raise UsageError(f"--secret {name}: {path} has more than {_GREATEST_SECRET_BYTES} bytes")
-    return data

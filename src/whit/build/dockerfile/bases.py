@@ -8,22 +8,23 @@ A door. Layers are unpacked once, all of an image into one directory, named by w
 """
 
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from whit.build.copy import Origin, open_origin
-from whit.build.ends import End, Where
-from whit.build.registries import Registries
 from whit.errors import NoSuchBase, UnknownImage, WhitError
-from whit.layer.unpack import Unpacker
 from whit.model.image import Image, Layer
 from whit.model.names import Digest, Platform, Reference
 from whit.oci.documents import Config, decode
-from whit.registry.hosts import remote
 from whit.store.blobs import Store
 from whit.store.snapshots import Snapshots
 from whit.store.steps import key_of
+
+if TYPE_CHECKING:
+    from whit.build.ends import End
+    from whit.build.registries import Registries
 
 
 class Base(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class Bases:
         self,
         store: Store,
         snapshots: Snapshots,
-        registries: Registries,
+        registries: "Callable[[], Registries]",
         contexts: Mapping[str, str],
         directory: str,
         *,
@@ -55,6 +56,8 @@ class Bases:
         self._store, self._snapshots, self._registries = store, snapshots, registries
         self._contexts = {familiar(name): value for name, value in contexts.items()}
         self._directory, self._offline = directory, offline
+        self._guard = threading.Lock()
+        self._locks: dict[tuple[str, Platform], threading.Lock] = {}
 
     def directory_of(self, name: str, platform: Platform) -> str | None:
         """The directory that a named context stands for; None when it is something else."""
@@ -78,8 +81,11 @@ class Bases:
         return found or self._pulled(name, platform)
 
     def base(self, name: str, platform: Platform) -> Base:
-        """`name` with its files unpacked."""
-        return self.unpacked(self.image(name, platform))
+        """`name` with its files unpacked; stages that ask at once wait for the first."""
+        with self._guard:
+            lock = self._locks.setdefault((name, platform), threading.Lock())
+        with lock:
+            return self.unpacked(self.image(name, platform))
 
     def unpacked(self, image: Image) -> Base:
         """An image of the store with its files in a snapshot."""
@@ -91,6 +97,8 @@ class Bases:
         return Base(key, config, image.layers, files, image.manifest_digest)
 
     def _unpack(self, image: Image, key: str) -> str:
+        from whit.layer.unpack import Unpacker
+
         with self._snapshots.draft() as draft:
             with Unpacker(draft.files) as unpacker:
                 for layer in image.layers:
@@ -107,6 +115,8 @@ class Bases:
         return self._contexts.get(f"{plain}::{platform}", self._contexts.get(plain))
 
     def _named(self, name: str, said: str, platform: Platform) -> Image:
+        from whit.build.ends import End, Where
+
         scheme, place = _scheme(said) or ("", "")
         if scheme == "docker-image":
             return self._in_store(place, platform) or self._pulled(place, platform)
@@ -120,14 +130,16 @@ class Bases:
         )
 
     def _in_store(self, name: str, platform: Platform) -> Image | None:
-        for candidate in dict.fromkeys((name, familiar(name), str(remote(name)))):
+        for spelled in (str, familiar, _full):
             try:
-                return self._store.find(candidate, platform)
+                return self._store.find(spelled(name), platform)
             except UnknownImage:
                 continue
         return None
 
     def _pulled(self, name: str, platform: Platform) -> Image:
+        from whit.build.ends import End, Where
+
         missing = f"there is no image {name} in the store"
         hint = (
             f"say what stands for it: --build-context {familiar(name)}=oci-layout://DIR, "
@@ -144,9 +156,14 @@ class Bases:
                 output=error.output,
             ) from error
 
-    def _brought(self, end: End, platform: Platform) -> Image:
+    def _brought(self, end: "End", platform: Platform) -> Image:
         """Everything of it in the store."""
-        origin: Origin = open_origin(end, platform, self._registries, self._store, self._directory)
+        from whit.build.copy import open_origin
+        from whit.build.ends import Where
+        from whit.registry.hosts import remote
+
+        registries = self._registries()
+        origin = open_origin(end, platform, registries, self._store, self._directory)
         # What lies in the store under its digest was complete when it came there.
         if not all(self._store.has(Digest(blob.digest)) for blob in origin.content.blobs):
             origin.bring(origin.content.blobs)
@@ -177,8 +194,16 @@ def _scheme(said: str) -> tuple[str, str] | None:
     return (scheme, place) if separator else None
 
 
-def _layout_end(place: str) -> End:
+def _full(name: str) -> str:
+    from whit.registry.hosts import remote
+
+    return str(remote(name))
+
+
+def _layout_end(place: str) -> "End":
     """`DIR`, `DIR:TAG`, `DIR@sha256:…`."""
+    from whit.build.ends import End, Where
+
     directory, at, digest = place.partition("@")
     if at:
         return End(Where.OCI, directory, digest)

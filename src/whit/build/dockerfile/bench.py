@@ -10,6 +10,7 @@ came to its inputs; COPY from a stage that was built anew with the same result i
 import threading
 from collections.abc import Callable, Mapping
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,12 +20,15 @@ from whit.build.events import Listener
 from whit.errors import UnknownUser
 from whit.layer.stack import Stack
 from whit.sandbox.accounts import account_of
-from whit.sandbox.engine import Runtime
-from whit.sandbox.spec import HostFacts
-from whit.sandbox.step import Stopper
+from whit.sandbox.stopper import Stopper
+from whit.model.secret import Secrets
 from whit.store.blobs import Store
 from whit.store.snapshots import Draft, Snapshots
 from whit.store.steps import key_of
+
+if TYPE_CHECKING:
+    from whit.sandbox.engine import Runtime
+    from whit.sandbox.spec import HostFacts
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -52,13 +56,13 @@ class Room(msgspec.Struct, frozen=True):
     store: Store
     snapshots: Snapshots
     cache: str
-    host: HostFacts
-    find_runtime: Callable[[], Runtime]
+    find_runtime: "Callable[[], tuple[Runtime, HostFacts]]"
     stopper: Stopper
-    secrets: Mapping[str, Callable[[], bytes]]
+    secrets: Secrets
     agents: Mapping[str, str]
     listen: Listener
     epoch: int = 0
+    rewrites_times: bool = False  # no file of a layer is younger than `epoch`
     is_fresh: bool = False  # do every step anew
 
 

@@ -10,6 +10,7 @@ from whit.layer.difference import difference
 from whit.layer.stack import Stack
 from whit.model.image import MEDIA_CONFIG, MEDIA_MANIFEST, Compression, Image, Layer
 from whit.model.names import digest_of
+from whit.model.tree import Tree
 from whit.oci.assemble import rfc3339
 from whit.oci.documents import Config, Descriptor, Manifest, RootFs, encode
 from whit.store.steps import key_of
@@ -74,7 +75,13 @@ def image_of(room: Room, ended: Ended, compression: Compression) -> Image:
 
 def _layer(room: Room, files: Files, compression: Compression) -> Layer:
     """The layer that the last step of `files` is, compressed once."""
-    key = key_of("layer of", *files.layers, files.key, repr(compression))
+    key = key_of(
+        "layer of",
+        *files.layers,
+        files.key,
+        repr(compression),
+        str(room.rewrites_times and room.epoch),
+    )
     known = room.store.steps.get(key)
     if known is not None and not room.is_fresh:
         try:
@@ -84,9 +91,20 @@ def _layer(room: Room, files: Files, compression: Compression) -> Layer:
         if layer is not None and room.store.has(layer.digest):
             return layer
     found = difference(files.layers[0], Stack(files.layers[1:]))
+    tree = _clamped(found.tree, room.epoch) if room.rewrites_times else found.tree
     if found.foreign:
         names = ", ".join(found.foreign[:4])
         room.listen(Warned(f"pipes and devices are left out of the image: {names}"))
-    layer = room.store.write_layer(found.tree, compression, removed=found.removed)
+    layer = room.store.write_layer(tree, compression, removed=found.removed)
     room.store.steps.put(key, msgspec.json.encode(layer))
     return layer
+
+
+def _clamped(tree: Tree, epoch: int) -> Tree:
+    """No time is later than `epoch`."""
+    return Tree(
+        tuple(
+            (path, msgspec.structs.replace(node, mtime=min(node.mtime, epoch)))
+            for path, node in tree
+        )
+    )

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,11 +27,11 @@ from whit.errors import ForeignPlatform, RefusedInstruction, StepFailed
 from whit.layer.stack import Stack
 from whit.model.names import Platform
 from whit.sandbox.accounts import account_of
-from whit.sandbox.spec import Account, Network
-from whit.sandbox.step import StepMount, StepRequest, run_step
-from whit.sandbox.workspace import open_workspace
 from whit.store.snapshots import Draft
 from whit.store.steps import key_of
+
+if TYPE_CHECKING:
+    from whit.sandbox.step import StepMount
 
 _SHOWN_BYTES = 1 << 13
 _GREATEST_LINE = 4096
@@ -106,6 +107,9 @@ def _key(room: Room, files: Files, command: Command) -> str:
 
 def _execute(room: Room, files: Files, command: Command, draft: Draft, below: Stack) -> None:
     from whit.prove.observe import can_run
+    from whit.sandbox.spec import Network
+    from whit.sandbox.step import StepRequest, run_step
+    from whit.sandbox.workspace import open_workspace
 
     if not can_run(command.platform):
         raise ForeignPlatform(
@@ -122,10 +126,11 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
         target.finish()
     lower = files.layers or (_empty(room),)
     with ExitStack() as held, open_workspace(Path(room.cache) / "run") as workspace:
-        mounts, more = _mounts(room, command, account, workspace.path, held)
+        mounts, more = _mounts(room, command, (account.uid, account.gid), workspace.path, held)
         request = StepRequest(
             args=command.args,
-            env=(*command.env, *command.unseen, *more),
+            env=(*command.env, *command.unseen),
+            secret_env=more,
             lower=lower,
             upper=draft.files,
             work=draft.work,
@@ -135,17 +140,20 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
             mounts=mounts,
             title=command.shown,
         )
-        lines = _Lines(lambda line: room.listen(Said(command.title, line)))
-        outcome = run_step(
-            request, room.find_runtime(), workspace, room.host, lines.hear, room.stopper
-        )
+        lines = _Lines(lambda line: room.listen(Said(command.title, room.secrets.hidden(line))))
+        runtime, host = room.find_runtime()
+        outcome = run_step(request, runtime, workspace, host, lines.hear, room.stopper)
         lines.end()
         if outcome.status:
             raise StepFailed(
                 f"{command.shown} ended with status {outcome.status}",
                 hint=f"for an hour this opens a shell where it began: sh {workspace.path}/again",
-                output=outcome.output[-_SHOWN_BYTES:].decode("utf-8", "replace").strip("\n"),
+                output=room.secrets.hidden(_tail(outcome.output)),
             )
+
+
+def _tail(output: bytes) -> str:
+    return output[-_SHOWN_BYTES:].decode("utf-8", "replace").strip("\n")
 
 
 class _Lines:
@@ -183,9 +191,11 @@ Variables = tuple[tuple[str, str], ...]
 
 
 def _mounts(
-    room: Room, command: Command, account: Account, workspace: Path, held: ExitStack
-) -> tuple[tuple[StepMount, ...], Variables]:
+    room: Room, command: Command, user: tuple[int, int], workspace: Path, held: ExitStack
+) -> "tuple[tuple[StepMount, ...], Variables]":
     """The mounts of a step, and the variables that they bring."""
+    from whit.sandbox.step import StepMount
+
     found: list[StepMount] = []
     variables: list[tuple[str, str]] = []
     agents = 0
@@ -207,7 +217,7 @@ def _mounts(
                 variables.append(("SSH_AUTH_SOCK", socket))
             agents += 1
     for cache in command.caches:
-        own = msgspec.structs.replace(cache, owner=Owner(account.uid, account.gid))
+        own = msgspec.structs.replace(cache, owner=Owner(*user))
         found.append(_cache(room, own, None, held))
     if command.scripts:
         directory = workspace / "pipes"
@@ -219,7 +229,9 @@ def _mounts(
     return tuple(found), tuple(variables)
 
 
-def _bind(room: Room, mount: BindMount, reading: Reading | None, here: str) -> StepMount:
+def _bind(room: Room, mount: BindMount, reading: Reading | None, here: str) -> "StepMount":
+    from whit.sandbox.step import StepMount
+
     if reading is None:
         raise AssertionError("a bind mount reads something")
     settled = reading.settled(room, mount.source)
@@ -230,16 +242,18 @@ def _bind(room: Room, mount: BindMount, reading: Reading | None, here: str) -> S
     return StepMount(target, host, lower=lower, read_only=mount.is_read_only)
 
 
-def _secret(room: Room, mount: SecretMount) -> tuple[tuple[StepMount, ...], Variables]:
-    read = room.secrets.get(mount.id)
-    if read is None:
+def _secret(room: Room, mount: SecretMount) -> "tuple[tuple[StepMount, ...], Variables]":
+    from whit.sandbox.step import StepMount
+
+    secret = room.secrets.get(mount.id)
+    if secret is None:
         if mount.is_required:
             raise RefusedInstruction(
                 f"the step requires the secret {mount.id}, and nobody gave it",
                 hint=f"give it: --secret id={mount.id},src=FILE or --secret id={mount.id},env=NAME",
             )
         return (), ((mount.variable, ""),) if mount.variable else ()
-    data = read()
+    data = secret.reveal()
     variables = ((mount.variable, data.decode("utf-8", "replace")),) if mount.variable else ()
     if not mount.target:
         return (), variables
@@ -255,7 +269,9 @@ def _secret(room: Room, mount: SecretMount) -> tuple[tuple[StepMount, ...], Vari
     return (one,), variables
 
 
-def _agent(room: Room, mount: SshMount, socket: str) -> tuple[StepMount, ...]:
+def _agent(room: Room, mount: SshMount, socket: str) -> "tuple[StepMount, ...]":
+    from whit.sandbox.step import StepMount
+
     host = room.agents.get(mount.id, "")
     if host and os.path.exists(host):
         return (StepMount(socket, host),)
@@ -297,7 +313,9 @@ def _made(place: Path) -> Iterator[int]:
         os.close(lock)
 
 
-def _cache(room: Room, mount: CacheMount, reading: Reading | None, held: ExitStack) -> StepMount:
+def _cache(room: Room, mount: CacheMount, reading: Reading | None, held: ExitStack) -> "StepMount":
+    from whit.sandbox.step import StepMount
+
     number = 0
     while True:
         place = _place_of(room, mount, number)

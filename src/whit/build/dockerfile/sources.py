@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -17,6 +18,7 @@ from whit.layer.difference import capability_of, digest_of_file
 from whit.layer.stack import Found, Stack
 from whit.model.names import Digest
 
+_TICK_NS = 20_000_000
 # A path relative to the root of the patterns -> whether they hide it.
 IsHidden = Callable[[str], bool]
 
@@ -196,7 +198,9 @@ class FileDigests:
         mark = f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
         known = self._known.get(found.host)
         if known is None or known[0] != mark:
-            known = (mark, digest_of_file(found.host))
+            # A file may change again within one tick of its clock: a young mark proves nothing.
+            is_young = time.time_ns() - status.st_ctime_ns < _TICK_NS
+            known = ("" if is_young else mark, digest_of_file(found.host))
         self.fresh[found.host] = known
         return Digest(known[1])
 

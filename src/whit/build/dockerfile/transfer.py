@@ -1,7 +1,5 @@
 """An expanded COPY or ADD and the files before it in, the files after it out (a door)."""
 
-import bz2
-import lzma
 import os
 from collections.abc import Callable
 from typing import BinaryIO, cast
@@ -21,9 +19,7 @@ from whit.build.events import Warned
 from whit.dockerfile.instructions import Add, Copy, Transfer
 from whit.dockerfile.modes import check_mode
 from whit.errors import BrokenLayer, RefusedInstruction, WhitError
-from whit.layer.read import LayerReader
 from whit.layer.stack import Found, Stack
-from whit.layer.unpack import unpack_layer
 from whit.store.snapshots import Draft, remove
 from whit.store.steps import key_of
 
@@ -155,9 +151,13 @@ def _write(
 
 def _openers() -> dict[bytes, Callable[[BinaryIO], BinaryIO]]:
     def bzip2(file: BinaryIO) -> BinaryIO:
+        import bz2
+
         return cast("BinaryIO", bz2.BZ2File(file))
 
     def xz(file: BinaryIO) -> BinaryIO:
+        import lzma
+
         return cast("BinaryIO", lzma.LZMAFile(file))
 
     return {b"BZh": bzip2, b"\xfd7zXZ\0": xz}
@@ -178,23 +178,31 @@ def is_archive(path: str) -> bool:
     """Whether its first header parses, as a tar of any compression that docker unpacks. The name
     does not matter, and an empty tar is a file like any other.
     """
+    from lzma import LZMAError
+
+    from whit.layer.read import LayerReader
+
     try:
         with open_archive(path) as stream:
             for _ in LayerReader(stream):
                 return True
-    except (WhitError, OSError, EOFError, lzma.LZMAError, ValueError):
+    except (WhitError, OSError, EOFError, LZMAError, ValueError):
         return False
     return False
 
 
 def _unpack(path: str, target: Target, draft: Draft, destination: str, manner: Manner) -> None:
     """Into the destination, which is a directory always; owners and modes are the archive's."""
+    from lzma import LZMAError
+
+    from whit.layer.unpack import unpack_layer
+
     place = f"{draft.path}/archive-{len(os.listdir(draft.path))}"
     os.mkdir(place, 0o755)
     try:
         with open_archive(path) as stream:
             unpack_layer(stream, place)
-    except (BrokenLayer, OSError, EOFError, lzma.LZMAError) as error:
+    except (BrokenLayer, OSError, EOFError, LZMAError) as error:
         raise RefusedInstruction(
             f"ADD: {os.path.basename(path)} is a damaged archive: {error}",
             hint="with --unpack=false it is copied as it is",

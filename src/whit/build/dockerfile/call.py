@@ -1,0 +1,249 @@
+"""What was asked of a Dockerfile in, what was Built out: parse, plan, build, name, publish."""
+
+import os
+import re
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from whit.build.dockerfile.asked import Asked
+from whit.build.dockerfile.bases import Bases
+from whit.build.dockerfile.bench import ContextDigests, Memory, Room
+from whit.build.dockerfile.image import image_of
+from whit.build.dockerfile.origins import Reading
+from whit.build.dockerfile.stages import Options, Sources, Stages, open_context
+from whit.build.dockerfile.transfer import Fetched
+from whit.build.events import Finished, Listener, Warned
+from whit.build.house import House
+from whit.build.publish import Release, publish
+from whit.build.request import Request, host_platform
+from whit.dockerfile.graph import BuildGraph, FromContext, FromImage
+from whit.dockerfile.ignore import patterns, read_ignore
+from whit.dockerfile.instructions import Transfer
+from whit.dockerfile.parser import Dockerfile, parse
+from whit.dockerfile.stages import PlanOptions, plan_stages
+from whit.errors import UsageError
+from whit.model.image import Compression, Image
+from whit.model.names import Platform
+from whit.model.result import Receipt
+from whit.oci.documents import Config, decode
+from whit.oci.graph import content_of, index_of, joined
+from whit.report.words import count_text, size_text
+from whit.sandbox.stopper import Stopper
+from whit.store.blobs import Store
+from whit.store.snapshots import Snapshots
+
+if TYPE_CHECKING:
+    from whit.build.registries import Registries
+    from whit.sandbox.engine import Runtime
+    from whit.sandbox.spec import HostFacts
+
+_GREATEST_BYTES = 4 << 20
+
+
+class Built(msgspec.Struct, frozen=True):
+    """An image of a Dockerfile, one for each platform, under one name."""
+
+    name: str
+    digest: str
+    images: tuple[Image, ...]
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def reference(self) -> str:
+        return self.receipts[-1].reference
+
+    def document(self) -> dict[str, object]:
+        """For --json and --metadata."""
+        return {
+            "reference": self.reference,
+            "name": self.name,
+            "containerimage.digest": self.digest,
+            "images": [
+                {
+                    "platform": str(image.platform),
+                    "digest": image.manifest_digest,
+                    "config": image.config_digest,
+                    "size_bytes": image.size,
+                    "layers": [layer.digest for layer in image.layers],
+                }
+                for image in self.images
+            ],
+        }
+
+
+def build_dockerfile(request: Request, asked: Asked, house: House, listen: Listener) -> Built:
+    """Build, store and publish. Errors: those of the language, the steps and the destinations."""
+    store = Store.open(house.store)
+    try:
+        images = tuple(
+            _image(request, asked, platform, house, store, listen) for platform in request.platforms
+        )
+        content = content_of(images[0])
+        if len(images) > 1:
+            content = joined(index_of(images, {}), images)
+        for image in images:
+            store.put(image.config)
+        names = request.names or (_own_name(asked.context),)
+        receipts = publish(Release(content, images), names, request, store, listen)
+        return Built(names[0], content.root.digest, images, receipts)
+    finally:
+        store.close()
+
+
+def _own_name(directory: str) -> str:
+    name = os.path.basename(os.path.abspath(directory)).lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", name).strip("-._") or "app"
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """A Dockerfile that was read, and the patterns of the context's .dockerignore."""
+
+    dockerfile: Dockerfile
+    patterns: tuple[str, ...]
+
+
+def _read(asked: Asked) -> _Read:
+    with open(asked.file, "rb") as file:
+        data = file.read(_GREATEST_BYTES + 1)
+    dockerfile = parse(data, os.path.relpath(asked.file))
+    return _Read(dockerfile, _ignored(asked.context, asked.file))
+
+
+def _ignored(context: str, dockerfile: str = "") -> tuple[str, ...]:
+    """`Dockerfile.dockerignore` goes over the context's own."""
+    for path in filter(
+        None, (dockerfile and f"{dockerfile}.dockerignore", f"{context}/.dockerignore")
+    ):
+        try:
+            with open(path, "rb") as file:
+                return read_ignore(file.read(_GREATEST_BYTES + 1))
+        except FileNotFoundError:
+            continue
+    return ()
+
+
+def _image(
+    request: Request,
+    asked: Asked,
+    platform: Platform,
+    house: House,
+    store: Store,
+    listen: Listener,
+) -> Image:
+    snapshots = Snapshots(f"{house.cache}/snapshots")
+    bases = Bases(
+        store,
+        snapshots,
+        lambda: _registries(request),
+        dict(asked.contexts),
+        request.directory,
+        offline=request.offline,
+    )
+    read = _read(asked)
+    graph = _graph(read.dockerfile, asked, platform, bases)
+    if graph.unknown_arguments:
+        names = ", ".join(graph.unknown_arguments)
+        listen(Warned(f"no ARG declares {names}", "the build does not see it"))
+    room = _room(asked, house, store, snapshots, listen)
+    digests = ContextDigests(store, os.path.abspath(asked.context))
+    context = open_context(os.path.abspath(asked.context), read.patterns, patterns)
+    sources = Sources(
+        bases=bases,
+        context=Reading(context, "the build context", digests.digests),
+        digests=digests,
+        open_directory=lambda place: open_context(place, _ignored(place), patterns),
+        patterns=patterns,
+        fetch=lambda add, urls: _fetched(add, urls, house, request),
+        place=lambda instruction: read.dockerfile.place(instruction.span),
+    )
+    memory = Memory(store, f"{os.path.abspath(asked.file)} {asked.target} {platform}")
+    options = Options(has_go_cache=asked.has_go_cache)
+    try:
+        ended = Stages(room, graph, sources, memory, options).target()
+    finally:
+        memory.keep()
+        digests.keep()
+    begun = perf_counter()
+    output = request.settings.output
+    image = image_of(room, ended, Compression(output.compression, output.effort))
+    own = len(image.layers) - len(ended.layers)
+    detail = f"{size_text(image.size)} in {count_text(len(image.layers), 'layer')}"
+    detail += f", {own} of them new" if ended.layers else ""
+    listen(Finished("image", detail, perf_counter() - begun))
+    return image
+
+
+def _registries(request: Request) -> "Registries":
+    from whit.build.registries import Registries
+
+    return Registries(request.settings.registries, request.home)
+
+
+def _fetched(
+    instruction: Transfer, urls: tuple[str, ...], house: House, request: Request
+) -> tuple[Fetched, ...]:
+    from whit.build.dockerfile.fetch import fetch_urls
+
+    return fetch_urls(instruction, urls, house.cache, offline=request.offline)
+
+
+def _room(asked: Asked, house: House, store: Store, snapshots: Snapshots, listen: Listener) -> Room:
+    def runtime() -> "tuple[Runtime, HostFacts]":
+        from whit.sandbox.nested import step_host, step_runtime
+
+        host = step_host()
+        return step_runtime(Path(house.cache), host), host
+
+    return Room(
+        store=store,
+        snapshots=snapshots,
+        cache=house.cache,
+        find_runtime=runtime,
+        stopper=Stopper(),
+        secrets=asked.secrets,
+        agents=dict(asked.agents),
+        listen=listen,
+        epoch=epoch_of(dict(asked.arguments).get("SOURCE_DATE_EPOCH", ""), house.created),
+        rewrites_times=asked.rewrites_times,
+        is_fresh=asked.is_fresh,
+    )
+
+
+def _graph(dockerfile: Dockerfile, asked: Asked, platform: Platform, bases: Bases) -> BuildGraph:
+    """The plan. Where a base has ONBUILD triggers it is made again with them."""
+    options = PlanOptions(
+        platform=platform,
+        build_platform=host_platform(),
+        target=asked.target,
+        arguments=asked.arguments,
+        contexts=tuple(name for name, _ in asked.contexts),
+    )
+    graph = plan_stages(dockerfile, options)
+    triggers: dict[int, tuple[str, ...]] = {}
+    for stage in graph.stages:
+        base = stage.base
+        if isinstance(base, FromContext) and bases.directory_of(base.name, platform) is None:
+            image = bases.image(base.name, stage.platform)
+        elif isinstance(base, FromImage):
+            image = bases.image(base.reference, base.platform)
+        else:
+            continue
+        config = decode(Config, image.config, f"config {image.config_digest}").config
+        if config is not None and config.on_build:
+            triggers[stage.index] = config.on_build
+    return plan_stages(dockerfile, options, triggers) if triggers else graph
+
+
+def epoch_of(said: str, otherwise: int) -> int:
+    """SOURCE_DATE_EPOCH as a build argument goes over the environment's."""
+    if not said:
+        return otherwise
+    if not said.isdigit() or len(said) > 12:
+        raise UsageError(
+            f"--build-arg SOURCE_DATE_EPOCH={said} is no time",
+            hint="it is a whole number of seconds since 1970-01-01 UTC",
+        )
+    return int(said)
