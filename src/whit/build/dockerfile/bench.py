@@ -19,9 +19,9 @@ from whit.build.dockerfile.sources import FileDigests
 from whit.build.events import Listener
 from whit.errors import UnknownUser
 from whit.layer.stack import Stack
+from whit.model.secret import Secrets
 from whit.sandbox.accounts import account_of
 from whit.sandbox.stopper import Stopper
-from whit.model.secret import Secrets
 from whit.store.blobs import Store
 from whit.store.snapshots import Draft, Snapshots
 from whit.store.steps import key_of

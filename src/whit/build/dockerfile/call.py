@@ -81,6 +81,11 @@ def build_dockerfile(request: Request, asked: Asked, house: House, listen: Liste
         images = tuple(
             _image(request, asked, platform, house, store, listen) for platform in request.platforms
         )
+        if len(asked.secrets):
+            from whit.build.leaks import refuse_leaks
+
+            allowed = request.settings.secrets.allow
+            refuse_leaks(images, asked.secrets, allowed, store, listen)
         content = content_of(images[0])
         if len(images) > 1:
             content = joined(index_of(images, {}), images)
