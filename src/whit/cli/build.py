@@ -90,19 +90,8 @@ def command(
     request = msgspec.structs.replace(request_from(words), together=together)
     house = open_house()
     if words["dockerfile"]:
-        from whit.cli.dockerfile import build_file
-
-        built = build_file(words | {"secrets": secrets, "agents": agents}, request, house, console)
-        _write_files((), metadata, iidfile, built)
-        if as_json:
-            console.document(built.document())
-        elif not runs:
-            console.out(built.reference)
-        if runs:
-            from whit.cli.run import run_reference
-
-            context.exit(run_reference(house, built.reference, ()))
-        return
+        words |= {"secrets": secrets, "agents": agents, "runs": runs, "as_json": as_json}
+        context.exit(_build_file(words, request, house, console, (metadata, iidfile)))
     credentials = _credentials(secrets, agents)
     if proves:
         _proven(request, credentials, house, console)
@@ -125,6 +114,29 @@ def command(
         from whit.cli.run import run_reference
 
         context.exit(run_reference(house, results[0].reference, ()))
+
+
+def _build_file(
+    words: dict[str, Any],
+    request: "Request",
+    house: House,
+    console: Console,
+    files: tuple[Path | None, Path | None],
+) -> int:
+    """A Dockerfile's image, told as any other; the status to end with."""
+    from whit.cli.dockerfile import build_file
+
+    built = build_file(words, request, house, console)
+    _write_files((), *files, built)
+    if words["as_json"]:
+        console.document(built.document())
+    elif words["runs"]:
+        from whit.cli.run import run_reference
+
+        return run_reference(house, built.reference, ())
+    else:
+        console.out(built.reference)
+    return 0
 
 
 def _credentials(secrets: tuple[str, ...], agents: tuple[str, ...]) -> "Credentials | None":
