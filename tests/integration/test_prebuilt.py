@@ -16,6 +16,16 @@ from whit.errors import BrokenProgram, NotAProgram
 WHIT = [sys.executable, "-m", "whit.cli.main"]
 ZIG = [sys.executable, "-m", "ziglang"]
 HELLO_C = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
+HELLO_CC = """#include <iostream>
+#include <stdexcept>
+#include <thread>
+int main() {
+  std::thread([] {
+    try { throw std::runtime_error("thrown"); }
+    catch (const std::exception& e) { std::cout << "caught " << e.what() << std::endl; }
+  }).join();
+}
+"""
 HELLO_ZIG = """const std = @import("std");
 pub fn main() void { std.debug.print("hello\\n", .{}); }
 """
@@ -69,6 +79,25 @@ def test_a_zig_program_of_any_machine_becomes_an_image(
     document = json.loads(done.stdout)
     assert document["plan"]["config"]["platform"] == f"linux/{architecture}"
     assert "/app" in [entry["path"] for entry in document["plan"]["entries"]]
+
+
+@pytest.mark.zig
+@pytest.mark.sandbox
+def test_a_zig_program_runs_from_its_image(tmp_path: Path):
+    (tmp_path / "app.zig").write_text(HELLO_ZIG)
+    subprocess.run([*ZIG, "build-exe", "app.zig"], cwd=tmp_path, check=True, timeout=600)
+    done = whit("-q", "build", "--run", "./app", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "hello\n")
+
+
+@pytest.mark.gcc
+@pytest.mark.sandbox
+def test_a_c_plus_plus_program_throws_and_catches_in_its_image(tmp_path: Path):
+    """Unwinding goes through libgcc_s and libstdc++, both of the closure."""
+    (tmp_path / "app.cc").write_text(HELLO_CC)
+    subprocess.run(["g++", "-O1", "app.cc", "-o", "app"], cwd=tmp_path, check=True)
+    done = whit("build", "--run", "./app", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "caught thrown\n"), done.stderr
 
 
 @pytest.mark.gcc
