@@ -119,7 +119,7 @@ def test_a_script_keeps_its_shell_and_the_programs_it_names(alpine: Path, store:
     assert "/entry.sh is a script: " in said
     out, _ = whit("run", "script:slim")
     assert out == 'NAME="Alpine Linux"\ndone well'
-    assert store.find("script:slim").file_count < 40
+    assert store.find("script:slim").file_count < 400  # busybox reads zones
 
 
 def test_a_shell_command_is_a_script(alpine: Path, store: Store):
