@@ -20,6 +20,7 @@ VERBS = {
     "slim": ("make", "Make an existing image as small as it can be."),
     "lock": ("make", "Write down what goes into the images, by digest."),
     "plan": ("understand", "Show what an image would hold, and why."),
+    "lint": ("understand", "Check a Dockerfile, and mend what is safe."),
     "explain": ("understand", "Print the page of a code such as N010."),
     "run": ("use", "Run an image of the local store."),
     "copy": ("move", "Copy an image between registries, archives and engines."),

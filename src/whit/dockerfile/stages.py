@@ -47,7 +47,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 class PlanOptions(msgspec.Struct, frozen=True):
     """`arguments` are --build-arg; `contexts` the names of named contexts (`name` or
-    `name::platform`). `target` "" is the last stage.
+    `name::platform`). `target` "" is the last stage. `is_whole` keeps what no one needs, for lint.
     """
 
     platform: Platform
@@ -55,6 +55,7 @@ class PlanOptions(msgspec.Struct, frozen=True):
     target: str = ""
     arguments: tuple[tuple[str, str], ...] = ()
     contexts: tuple[str, ...] = ()
+    is_whole: bool = False
 
 
 def plan_stages(
@@ -112,7 +113,7 @@ class _Planner:
                 self._begin(draft)
         target = self._target()
         self._refuse_circles()
-        reached = self._reached(target)
+        reached = set.union(*map(self._reached, self._sought(target)))
         declared = [
             one for draft in self._drafts for one in draft.instructions if isinstance(one, i.Arg)
         ]
@@ -356,6 +357,9 @@ class _Planner:
                 )
             needs.add(index)
         return tuple(sorted(needs))
+
+    def _sought(self, target: int) -> list[int]:
+        return [draft.index for draft in self._drafts] if self._options.is_whole else [target]
 
     def _reached(self, target: int) -> set[int]:
         reached: set[int] = set()
