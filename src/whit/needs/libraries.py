@@ -49,13 +49,15 @@ def closure_of(
         loader_missing = Missing(interpreter, start.path, "the loader it names is not there")
         empty = Loader(interpreter, Found(""), is_musl(interpreter), (), "lib")
         found = _Resolver(start, files, beside or files, empty, platform).resolve()
-        names = _unresolved(found)
+        names = _unresolved(found, interpreter)
         return msgspec.structs.replace(found, loader=None, missing=(loader_missing, *names))
     return _Resolver(start, files, beside or files, loader, platform).resolve()
 
 
-def _unresolved(closure: Closure) -> tuple[Missing, ...]:
-    return tuple(m for m in closure.missing if not m.name.startswith(("ld-linux", "ld64")))
+def _unresolved(closure: Closure, interpreter: str) -> tuple[Missing, ...]:
+    """What is missing besides the loader itself, under whatever name it is asked for."""
+    own = MUSL_OWN if is_musl(interpreter) else re.compile(r"ld-linux|ld64")
+    return tuple(m for m in closure.missing if not own.match(m.name))
 
 
 class _Resolver:

@@ -293,6 +293,12 @@ def test_a_missing_loader_is_the_first_to_be_told():
     assert [m.name for m in found.missing] == [AMD64_LOADER, "liba.so"]
 
 
+def test_a_missing_musl_is_missing_once():
+    elf = read_elf(memoryview(musl_app("libc.so", "liba.so")))
+    start = start_of("/app", "/app", elf, read_dynamic(elf), {}, is_beside=False)
+    assert [m.name for m in closure_of(start, TreeFiles(Tree(), read)).missing] == [MUSL, "liba.so"]
+
+
 def test_preloaded_libraries_come_first():
     files = {"/x/libp.so": lib("libp.so"), f"{LIB}/liba.so": lib("liba.so")}
     found = closure(app("liba.so"), files, LD_PRELOAD="/x/libp.so")
