@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 
 import msgspec
 
@@ -90,7 +91,13 @@ def _match(pattern: Pattern, path: str) -> bool:
     if pattern.way is _Way.SUFFIX:
         suffix = text[2:]
         return path.endswith(suffix) or (suffix.startswith("/") and path == suffix[1:])
-    return re.fullmatch(pattern.regex, path) is not None
+    return _regex(pattern.regex).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=4096)
+def _regex(text: str) -> re.Pattern[str]:
+    """A .dockerignore may have more lines than re keeps by itself."""
+    return re.compile(text)
 
 
 def _compiled(text: str, *, is_exception: bool) -> Pattern:
