@@ -32,12 +32,16 @@ def command(
     console: Console = context.obj
     if remove and not names:
         raise UsageError("--remove needs the names of images", hint="`whit images` lists them")
-    store = Store.open(open_house().store)
+    house = open_house()
+    store = Store.open(house.store)
     for name in names if remove else ():
         store.remove(name)
         console.say(f"removed {name}")
     if prune:
-        console.say(f"freed {size_text(store.prune())}")
+        from whit.build.dockerfile.upkeep import prune_cache
+
+        freed = store.prune() + prune_cache(house.cache, house.now)
+        console.say(f"freed {size_text(freed)}")
     if checks:
         problems = store.check()
         for problem in problems:

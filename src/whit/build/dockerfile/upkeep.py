@@ -1,0 +1,33 @@
+"""The cache of Dockerfile builds in, less of it out (a door).
+
+<cache>/snapshots   files after steps, and of base images
+<cache>/mounts      RUN --mount=type=cache, and Go's caches
+<cache>/downloads   what ADD fetched
+"""
+
+import os
+from contextlib import suppress
+
+from whit.store.snapshots import Snapshots, remove, size_of
+
+_DAY_SECONDS = 86_400
+# A step that is not asked for in this time is done anew faster than it is kept.
+_SNAPSHOT_SECONDS = 1 * _DAY_SECONDS
+# Caches are worth more: Go's modules may be hard to get again.
+_CACHE_SECONDS = 30 * _DAY_SECONDS
+
+
+def prune_cache(cache: str, now: float) -> int:
+    """Remove what no build used for a day, and caches unused for a month; how many bytes that
+    freed. Errors: StoreUnwritable.
+    """
+    freed = 0
+    if os.path.isdir(f"{cache}/snapshots"):
+        freed += Snapshots(f"{cache}/snapshots").prune(_SNAPSHOT_SECONDS)
+    for name in ("mounts", "downloads"):
+        with suppress(FileNotFoundError):
+            for entry in list(os.scandir(f"{cache}/{name}")):
+                if entry.stat().st_mtime < now - _CACHE_SECONDS:
+                    freed += size_of(entry.path)
+                    remove(entry.path)
+    return freed

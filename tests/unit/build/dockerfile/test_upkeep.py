@@ -1,0 +1,33 @@
+"""What prune takes of the cache of Dockerfile builds."""
+
+import os
+from pathlib import Path
+
+from whit.build.dockerfile.upkeep import prune_cache
+from whit.store.snapshots import Snapshots
+from whit.store.steps import key_of
+
+DAY = 86_400.0
+
+
+def test_what_was_not_used_for_long_goes(tmp_path: Path):
+    snapshots = Snapshots(str(tmp_path / "snapshots"))
+    for name in ("old", "new"):
+        with snapshots.draft() as draft:
+            (Path(draft.files) / "x").write_bytes(b"x" * 5000)
+            snapshots.settle(draft, key_of(name))
+        for kind in ("mounts", "downloads"):
+            (tmp_path / kind / name).mkdir(parents=True)
+            (tmp_path / kind / name / "file").write_bytes(b"y" * 5000)
+    for place in ("mounts/old", "downloads/old", f"snapshots/{key_of('old')[:20]}"):
+        os.utime(tmp_path / place, (1, 1))
+    now = (tmp_path / "mounts/new").stat().st_mtime
+    assert prune_cache(str(tmp_path), now + DAY) >= 15_000
+    assert snapshots.find(key_of("old")) is None
+    assert snapshots.find(key_of("new"))
+    assert sorted(path.name for path in tmp_path.glob("mounts/*")) == ["new"]
+    assert sorted(path.name for path in tmp_path.glob("downloads/*")) == ["new"]
+
+
+def test_no_cache_is_nothing_to_free(tmp_path: Path):
+    assert prune_cache(str(tmp_path / "none"), 0) == 0
