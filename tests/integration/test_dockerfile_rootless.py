@@ -46,7 +46,9 @@ def builder(tmp_path_factory: pytest.TempPathFactory):
         subprocess.run(["userdel", "--remove", USER], capture_output=True, check=False)
 
 
-def test_a_user_builds_as_root_does(builder, tmp_path: Path) -> None:
+def test_a_user_builds_as_root_does(
+    builder: tuple[list[str], dict[str, str], Path], tmp_path: Path
+) -> None:
     command, env, home = builder
     root = tmp_path / "alpine"
     bases.make_alpine(root)

@@ -127,7 +127,8 @@ def _build_file(
     from whit.cli.dockerfile import build_file
 
     built = build_file(words, request, house, console)
-    _write_files((), *files, built)
+    if any(files):
+        _write_files((), *files, built)
     if words["as_json"]:
         console.document(built.document())
     elif words["runs"]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whit.build.dockerfile.call import Built
     from whit.build.house import House
     from whit.build.request import Request
+    from whit.model.secret import Secrets
 
 OPTIONS = (
     click.option("-f", "--file", "dockerfile", metavar="FILE", help="Build this Dockerfile."),
@@ -50,7 +51,6 @@ def build_file(
         parse_contexts,
     )
     from whit.build.dockerfile.call import build_dockerfile
-    from whit.build.secrets import read_secrets
 
     context = os.path.join(request.directory, words["source"] or ".")
     asked = Asked(
@@ -59,10 +59,20 @@ def build_file(
         target=words["target"],
         arguments=parse_arguments(words["build_args"], os.environ),
         contexts=parse_contexts(words["contexts"]),
-        secrets=read_secrets(words["secrets"], os.environ, request.directory),
+        secrets=_secrets(words["secrets"], request.directory),
         agents=parse_agents(words["agents"], os.environ),
         has_go_cache=words["go_cache"] == "auto",
         rewrites_times=words["rewrites_times"],
         is_fresh=words["no_cache"],
     )
     return build_dockerfile(request, asked, house, console.hear)
+
+
+def _secrets(texts: tuple[str, ...], directory: str) -> "Secrets":
+    if texts:
+        from whit.build.secrets import read_secrets
+
+        return read_secrets(texts, os.environ, directory)
+    from whit.model.secret import Secrets
+
+    return Secrets()

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _SHOWN_BYTES = 1 << 13
 _GREATEST_LINE = 4096
+# What a program means for a terminal must not reach ours.
+_COLORS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -167,7 +170,8 @@ class _Lines:
         for line in lines:
             # A progress bar draws over itself: what it ended with is what it says.
             shown = line.rstrip(b"\r").rpartition(b"\r")[2][:_GREATEST_LINE]
-            self._say("".join(c for c in shown.decode("utf-8", "replace") if c >= " " or c == "\t"))
+            text = _COLORS.sub("", shown.decode("utf-8", "replace"))
+            self._say("".join(c for c in text if c >= " " or c == "\t"))
         self._rest = self._rest[-_GREATEST_LINE:]
 
     def end(self) -> None:
