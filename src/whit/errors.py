@@ -657,6 +657,18 @@ class BadSetting(RequestError):
     code = "C003"
 
 
+class NoContract(RequestError):
+    """An image of which nobody can say what it reads from its environment."""
+
+    code = "C008"
+
+
+class ContractBroken(RequestError):
+    """A run's variables and secrets are not what the contract asks for."""
+
+    code = "C009"
+
+
 class BadDestination(RequestError):
     """A `--to` that names no destination whit knows, or one that cannot be written."""
 

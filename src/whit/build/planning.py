@@ -166,13 +166,25 @@ def _plan_request(
         ports=image.ports or ports,
         volumes=image.volumes,
         stop_signal=image.stop_signal,
-        labels=tuple(sorted(image.labels.items())),
+        labels=tuple(sorted((_contract(facts, request) | image.labels).items())),
         annotations=tuple(sorted((annotations | image.annotations).items())),
         files=tuple(
             (path, _file(os.path.join(request.home, place)))
             for path, place in sorted(request.settings.files.items())
         ),
     )
+
+
+def _contract(facts: Facts, request: Request) -> dict[str, str]:
+    """The label of what the program reads, where one is asked for or variables are declared."""
+    if not request.settings.image.contract and not request.settings.config:
+        return {}
+    from whit.build.contracts import declared
+    from whit.model.contract import LABEL, encode
+    from whit.needs.contract import contract_of
+
+    contract = declared(contract_of(facts, open_code(facts.elf.data, facts)), request.settings)
+    return {} if contract.is_empty else {LABEL: encode(contract)}
 
 
 def _annotations(binary: Binary, facts: Facts) -> dict[str, str]:

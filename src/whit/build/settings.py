@@ -41,6 +41,7 @@ class ImageSettings(msgspec.Struct, frozen=True, rename="kebab"):
     working_dir: str = "/"
     volumes: tuple[str, ...] = ()
     stop_signal: str = ""
+    contract: bool = False
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 
@@ -66,6 +67,17 @@ class SecretsSettings(msgspec.Struct, frozen=True, rename="kebab"):
     allow: dict[str, str] = {}
 
 
+class VariableSettings(msgspec.Struct, frozen=True, rename="kebab"):
+    """What is declared of a variable; None leaves what the program says."""
+
+    required: bool | None = None
+    secret: bool | None = None
+    default: str | None = None
+    usage: str = ""
+    type: str = ""
+    file: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     packages: tuple[str, ...] = ()
     platform: str = ""
@@ -76,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     directories: tuple[str, ...] = ()
     output: OutputSettings = OutputSettings()
     secrets: SecretsSettings = SecretsSettings()
+    config: dict[str, VariableSettings] = {}
     registries: dict[str, RegistrySettings] = {}
 
 
@@ -88,7 +101,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
 }
 TABLES = (
     *("go.env", "image.env", "image.labels", "image.annotations", "files", "secrets.allow"),
-    "registries",
+    *("config", "registries"),
 )
 
 

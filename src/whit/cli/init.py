@@ -40,6 +40,7 @@ EXAMPLE = """\
 # working-dir = "/"
 # volumes = []
 # stop-signal = "SIGTERM"
+# contract = true          # a label that says what it reads from its environment (whit config show)
 
 [image.env]
 # LOG_LEVEL = "info"
@@ -65,6 +66,15 @@ EXAMPLE = """\
 # compression = "gzip"     # gzip, zstd, none
 # effort = "fast"          # fast for the edit, best for what is published
 # smoke = "--version"      # run the image once with these arguments before it is published
+
+# What the program reads from its environment, where `whit config show` does not know better.
+[config.DATABASE_URL]
+# required = true
+# secret = true
+# type = "url"             # port, int, bool, url, file
+# default = "postgres://db/app"
+# usage = "where the data is"
+# file = "/run/secrets/database-url"   # where it is read from, if it is a file
 
 # What looks like a secret and is none: a path, a variable or a rule's name, and why.
 [secrets.allow]

@@ -23,6 +23,7 @@ VERBS = {
     "lint": ("understand", "Check a Dockerfile, and mend what is safe."),
     "explain": ("understand", "Print the page of a code such as N010."),
     "run": ("use", "Run an image of the local store."),
+    "config": ("use", "Show and check what a program reads from its environment."),
     "copy": ("move", "Copy an image between registries, archives and engines."),
     "login": ("move", "Keep a registry's credentials."),
     "images": ("move", "List, remove, check and prune the local store."),

@@ -1,0 +1,195 @@
+"""A source or an image in, its contract out; settings of a run in, what is wrong with them out.
+
+An image carries its contract as a label where it was built with one. Without a label the contract
+is read from the image's own program, whoever built it.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+
+import msgspec
+
+from whit.binary.calls import open_code
+from whit.binary.facts import read_facts
+from whit.build.house import House
+from whit.build.settings import Settings
+from whit.errors import BadSecret, NoContract, NotAProgram, WhitError
+from whit.layer.read import Kind, LayerReader
+from whit.model.contract import LABEL, Contract, Variable, decode
+from whit.model.image import Image
+from whit.needs.contract import contract_of, says_secret
+from whit.oci.documents import Config
+from whit.oci.documents import decode as decode_document
+from whit.store.blobs import Store
+
+MAX_PROGRAM_BYTES = 1 << 30
+MAX_SECRET_BYTES = 1 << 20
+# Linux takes no longer string for a new program: MAX_ARG_STRLEN.
+MAX_VARIABLE_BYTES = 128 << 10
+
+
+class Described(msgspec.Struct, frozen=True):
+    """A contract and, of an image, the configuration it is to be run with."""
+
+    name: str
+    contract: Contract
+    config: Config | None = None
+
+
+def contract_of_image(name: str, house: House) -> Described:
+    """Errors: those of the store; NoContract where there is neither a label nor a Go program."""
+    store = Store.open(house.store)
+    try:
+        image = store.find(name)
+        config = decode_document(Config, image.config, "the configuration")
+        label = (config.config.labels or {}).get(LABEL) if config.config else None
+        if label is not None:
+            contract = decode(label)
+            if contract is None:
+                raise NoContract(
+                    f"{name}: its label {LABEL} is no contract",
+                    hint="build it again, or remove the label",
+                )
+        else:
+            contract = _derived(name, image, config, store)
+        return Described(name, contract, config)
+    finally:
+        store.close()
+
+
+def declared(contract: Contract, settings: Settings) -> Contract:
+    """The contract with what `[config]` in whit.toml says over it."""
+    found = {variable.name: variable for variable in contract.env}
+    for name, said in settings.config.items():
+        old = found.get(name, Variable(name, secret=says_secret(name)))
+        found[name] = Variable(
+            name=name,
+            required=old.required if said.required is None else said.required,
+            secret=old.secret if said.secret is None else said.secret,
+            default=said.default if said.default is not None else old.default,
+            usage=said.usage or old.usage,
+            type=said.type or old.type,
+            file=said.file or old.file,
+            sources=(*old.sources, "declared"),
+        )
+    return msgspec.structs.replace(contract, env=tuple(found[name] for name in sorted(found)))
+
+
+def read_secret_names(directory: str) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Names and sizes of a directory's secrets, and what is wrong with some of them. A link may
+    only lead inside of the directory, as those of Kubernetes do. Errors: BadSecret.
+    """
+    root = os.path.realpath(directory)
+    sizes: dict[str, int] = {}
+    wrong: list[str] = []
+    try:
+        names = sorted(os.listdir(root))
+    except OSError as error:
+        raise BadSecret(
+            f"{directory} cannot be read: {error.strerror}", hint="name a directory of secrets"
+        ) from None
+    for name in names:
+        if name.startswith("."):
+            continue
+        place = os.path.realpath(os.path.join(root, name))
+        if os.path.commonpath((root, place)) != root:
+            wrong.append(f"{name} is a link out of {directory}")
+            continue
+        try:
+            status = os.stat(place)
+        except OSError as error:
+            wrong.append(f"{name}: {error.strerror}")
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            wrong.append(f"{name} is no regular file")
+        elif not 0 < status.st_size <= MAX_SECRET_BYTES:
+            wrong.append(f"{name} is {'larger than 1 MiB' if status.st_size else 'empty'}")
+        else:
+            sizes[name] = status.st_size
+            if not status.st_mode & 0o004 and status.st_uid == 0:
+                wrong.append(f"{name} is readable by root only: the image's user is another")
+    return sizes, tuple(wrong)
+
+
+def check(
+    contract: Contract, env: Mapping[str, str], secrets: Mapping[str, int]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(what is wrong, what is worth a look) with a run in this environment, all at once."""
+    wrong: list[str] = []
+    for variable in contract.env:
+        name, file = variable.name, f"{variable.name}_FILE"
+        in_file = name in secrets or name.lower() in secrets
+        given = [word for word, is_there in ((name, name in env), (file, file in env)) if is_there]
+        if len(given) == 2:
+            wrong.append(f"{name} and {file} are both set: only one can count")
+        if variable.required and not given and not in_file:
+            wrong.append(f"{name} is required and not set" + _usage(variable))
+        value = env.get(name)
+        if value is None:
+            continue
+        if variable.required and not value.strip():
+            wrong.append(f"{name} is required and empty")
+        elif value and (why := _mistyped(value, variable.type)):
+            wrong.append(f"{name} {why}")
+        if len(value.encode("utf-8", "surrogateescape")) + len(name) >= MAX_VARIABLE_BYTES:
+            wrong.append(f"{name} is longer than Linux lets a variable be: give it as a file")
+    known = {variable.name for variable in contract.env}
+    known |= {name for names in contract.libraries.values() for name in names}
+    doubtful = [
+        f"{name} is set, and nothing known reads it{_near(name, known)}"
+        for name in env
+        if name not in known and name.removesuffix("_FILE") not in known
+    ]
+    return tuple(wrong), tuple(doubtful)
+
+
+def _derived(name: str, image: Image, config: Config, store: Store) -> Contract:
+    entrypoint = (config.config.entrypoint or ()) if config.config else ()
+    path = entrypoint[0] if entrypoint else ""
+    data = _file_of(path, image, store) if path else b""
+    try:
+        facts = read_facts(memoryview(data))
+    except (NotAProgram, WhitError):
+        raise NoContract(
+            f"{name} carries no contract, and {path or 'it'} is no program to read one from",
+            hint="contracts are read from Go programs",
+        ) from None
+    return contract_of(facts, open_code(memoryview(data), facts))
+
+
+def _file_of(path: str, image: Image, store: Store) -> bytes:
+    """A file's bytes from the topmost layer that has it; none where it is a link or too large."""
+    for layer in reversed(image.layers):
+        with store.open_blob(layer.digest, layer.size) as blob:
+            reader = LayerReader(blob)
+            for entry in reader:
+                is_it = entry.path == path and entry.kind is Kind.FILE
+                if is_it and entry.size <= MAX_PROGRAM_BYTES:
+                    return b"".join(reader.content())
+    return b""
+
+
+def _mistyped(value: str, kind: str) -> str:
+    if kind == "port" and not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
+        return "is no port"
+    if kind == "int" and not value.removeprefix("-").isdigit():
+        return "is no whole number"
+    if kind == "bool" and value.lower() not in ("1", "0", "t", "f", "true", "false"):
+        return "is neither true nor false"
+    if kind == "url" and "://" not in value:
+        return "is no URL"
+    return ""
+
+
+def _usage(variable: Variable) -> str:
+    return f": {variable.usage}" if variable.usage else ""
+
+
+def _near(name: str, known: set[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.75)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,57 @@
+"""The text of an env file in, variables and what is wrong with the file out. Pure.
+
+As Docker Compose reads it: NAME=value, `export` before it, comments, quotes around a value that may
+then go on over lines. The last of a name counts, and twice is worth a word.
+"""
+
+import re
+
+MAX_BYTES = 1 << 20
+_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*)", re.DOTALL)
+
+
+def parse_env_file(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Never a value in what is said: it may be a secret."""
+    found: dict[str, str] = {}
+    wrong: list[str] = []
+    lines = iter(enumerate(text.splitlines(), 1))
+    for number, line in lines:
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        match = _LINE.fullmatch(stripped)
+        if match is None:
+            wrong.append(f"line {number} is no NAME=value")
+            continue
+        name, value = match[1], match[2]
+        if value[:1] in ("'", '"'):
+            quote = value[0]
+            rest = value[1:]
+            while not _end(rest, quote):
+                more = next(lines, None)
+                if more is None:
+                    wrong.append(f"line {number}: the quote of {name} is never closed")
+                    break
+                rest += "\n" + more[1]
+            value = rest[: _end(rest, quote) - 1] if _end(rest, quote) else rest
+            if quote == '"':
+                value = value.replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\")
+        else:
+            value = re.split(r"\s+#", value)[0].rstrip()
+        if name in found:
+            wrong.append(f"line {number}: {name} is there twice, the last one counts")
+        found[name] = value
+    return found, tuple(wrong)
+
+
+def _end(text: str, quote: str) -> int:
+    """Where a quoted text ends, counted from 1; 0 when it does not."""
+    at = 0
+    while at < len(text):
+        if text[at] == "\\" and quote == '"':
+            at += 2
+            continue
+        if text[at] == quote:
+            return at + 1
+        at += 1
+    return 0

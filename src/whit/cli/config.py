@@ -1,0 +1,148 @@
+"""`whit config`: what a program reads from its environment, and whether a run has it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from whit.build.house import open_house
+from whit.cli.console import Console
+from whit.errors import BadSecret, BadSetting, ContractBroken
+
+if TYPE_CHECKING:
+    from whit.build.contracts import Described
+
+KINDS = ("compose", "kubernetes", "quadlet", "helm-values")
+
+
+@click.group("config", epilog="Example: whit config check app:1.2 --env-file .env")
+def command() -> None:
+    """Show what a program reads from its environment: variables, flags and their defaults.
+
+    IMAGE is a name in the local store, or Go source (a path). An image built with
+    image.contract = true carries its contract as a label; otherwise it is read from the program.
+    """
+
+
+@command.command("show", epilog="Example: whit config show ./cmd/app")
+@click.argument("image")
+@click.option("--all", "everything", is_flag=True, help="Also what only libraries read.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@click.pass_obj
+def show(console: Console, image: str, everything: bool, as_json: bool) -> None:
+    """List variables with what is known of each, and from where."""
+    from whit.report.contract import contract_document, contract_lines
+
+    contract = _described(image, console).contract
+    if as_json:
+        console.document(contract_document(contract))
+    else:
+        console.out(contract_lines(contract, everything=everything))
+
+
+@command.command("diff", epilog="Example: whit config diff app:1.1 app:1.2")
+@click.argument("old")
+@click.argument("new")
+@click.pass_obj
+def diff(console: Console, old: str, new: str) -> None:
+    """Say what NEW asks for that OLD did not; end with 1 where that breaks a deployment."""
+    from whit.model.contract import changes
+    from whit.report.contract import change_lines
+
+    found = changes(_described(old, console).contract, _described(new, console).contract)
+    console.out(change_lines(found))
+    breaking = [change for change in found if change.breaks]
+    if breaking:
+        raise ContractBroken(
+            f"{new} asks for more than {old}: " + ", ".join(change.name for change in breaking),
+            hint="set these before the new image is rolled out",
+        )
+
+
+@command.command("check", epilog="Example: whit config check app:1.2 --env-file .env")
+@click.argument("image")
+@click.option(
+    "--env-file",
+    "env_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="NAME=value lines, as for Compose.",
+)
+@click.option("--secrets", type=click.Path(), metavar="DIR", help="A file for each secret.")
+@click.pass_obj
+def check(console: Console, image: str, env_file: Path | None, secrets: str | None) -> None:
+    """Compare a run's variables and secrets with the contract; list all that is wrong."""
+    from whit.build.contracts import check as check_run
+    from whit.build.contracts import read_secret_names
+
+    contract = _described(image, console).contract
+    env, notes = _env_of(env_file)
+    sizes, unusable = read_secret_names(secrets) if secrets else ({}, ())
+    wrong, doubtful = check_run(contract, env, sizes)
+    console.say([f"warning: {note}" for note in (*notes, *doubtful)])
+    wrong = (*unusable, *wrong)
+    if wrong:
+        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
+        raise ContractBroken(
+            f"{things} wrong with the configuration",
+            hint="`whit config show` says what each is for",
+            output="\n".join(f"  {one}" for one in wrong),
+        )
+    required = sum(variable.required for variable in contract.env)
+    console.out(f"all {required} required variables are there" if required else "nothing is wrong")
+
+
+@command.command("emit", epilog="Example: whit config emit kubernetes app:1.2 > app.yaml")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("image")
+@click.option("--name", default="", metavar="NAME", help="Of the service [the image's].")
+@click.pass_obj
+def emit(console: Console, kind: str, image: str, name: str) -> None:
+    """Write a manifest: secrets referenced, root read-only, capabilities dropped."""
+    from whit.report.manifests import Deployed, manifest, service_name
+
+    described = _described(image, console)
+    run = described.config.config if described.config is not None else None
+    deployed = Deployed(
+        name=name or service_name(image),
+        reference=image,
+        user=run.user if run else "",
+        ports=tuple(run.exposed_ports or ()) if run else (),
+        volumes=tuple(run.volumes or ()) if run else (),
+        contract=described.contract,
+    )
+    console.out(manifest(kind, deployed).rstrip())
+
+
+def _described(image: str, console: Console) -> "Described":
+    """An image's contract, or that of a source with what whit.toml declares."""
+    from whit.build.contracts import Described, contract_of_image, declared
+
+    if not (image.startswith((".", "/")) or os.path.isdir(image)):
+        return contract_of_image(image, open_house())
+    from whit.binary.calls import open_code
+    from whit.build.call import plan_images, request_of
+    from whit.needs.contract import contract_of
+
+    request = request_of(image, {})
+    planned = plan_images(request, listen=console.hear)[0]
+    contract = contract_of(planned.facts, open_code(planned.facts.elf.data, planned.facts))
+    return Described(image, declared(contract, request.settings))
+
+
+def _env_of(path: Path | None) -> tuple[dict[str, str], tuple[str, ...]]:
+    from whit.build.envfile import MAX_BYTES, parse_env_file
+
+    if path is None:
+        return {}, ()
+    try:
+        if not path.is_file():
+            raise BadSecret(f"{path} is no regular file", hint="--env-file takes NAME=value lines")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadSecret(f"{path}: {error.strerror}", hint="--env-file takes a file") from None
+    if len(text) > MAX_BYTES:
+        raise BadSetting(f"{path} is larger than 1 MiB", hint="is this the right file?")
+    return parse_env_file(text.decode("utf-8", "surrogateescape"))

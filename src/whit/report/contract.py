@@ -1,0 +1,48 @@
+"""Contract in, lines or a JSON document out."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from whit.model.contract import Change, Contract, Variable
+from whit.report.words import aligned, count_text
+
+SCHEMA = "whit/contract/v1"
+
+
+def contract_lines(contract: Contract, *, everything: bool = False) -> list[str]:
+    """Variables with what is known of each and from where; then flags and what libraries read."""
+    lines = aligned(_row(variable) for variable in contract.env)
+    if not contract.env:
+        lines = ["no variable is known that the program itself reads"]
+    if contract.flags:
+        lines += ["", "flags"]
+        lines += aligned(
+            ((f"-{f.name}", "" if f.default is None else repr(f.default), f.usage)
+             for f in contract.flags), indent="  ",
+        )  # fmt: skip
+    names = sum(map(len, contract.libraries.values()))
+    if contract.libraries and everything:
+        lines += ["", "read by libraries"]
+        rows = ((module, ", ".join(read)) for module, read in contract.libraries.items())
+        lines += aligned(rows, indent="  ")
+    elif names:
+        lines += ["", f"and {count_text(names, 'variable')} that only libraries read (--all)"]
+    return [*lines, "", "at least these: a name that is put together at run time is in no file"]
+
+
+def contract_document(contract: Contract) -> dict[str, object]:
+    return {"schema": SCHEMA, **msgspec.to_builtins(contract)}
+
+
+def change_lines(changes: Iterable[Change]) -> list[str]:
+    rows = [("breaks" if c.breaks else "", c.name, c.what) for c in changes]
+    return aligned(rows) if rows else ["the same contract"]
+
+
+def _row(variable: Variable) -> tuple[str, str, str, str]:
+    words = [word for word, holds in (("required", variable.required), ("secret", variable.secret),
+                                      (variable.type, bool(variable.type))) if holds]  # fmt: skip
+    default = "" if variable.default is None else f"default {variable.default!r}"
+    about = "; ".join(filter(None, (variable.usage, ", ".join(variable.sources))))
+    return variable.name, " ".join(words), default, about

@@ -1,0 +1,38 @@
+import pytest
+
+from whit.model.contract import Contract, Option, Variable, changes, decode, encode
+
+OLD = Contract(
+    env=(Variable("A", default="1"), Variable("B", required=True), Variable("GONE")),
+    flags=(Option("listen", ":80"),),
+)
+
+
+def test_a_label_gives_the_contract_back():
+    assert decode(encode(OLD)) == OLD
+    assert encode(Contract()) == '{"version":1}' or decode(encode(Contract())) == Contract()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "garbage", "[]", '{"env":[{"name":""}]}', '{"env":[{"name":"A=B"}]}',
+     '{"env":[{"name":"A\\u001b[31m"}]}', '{"version":2}', "{" * 5000,
+     '{"env":[{"name":1}]}', '{"usage":"' + "x" * 70_000 + '"}'],
+)  # fmt: skip
+def test_a_hostile_label_is_no_contract(text: str):
+    assert decode(text) is None
+
+
+def test_what_breaks_a_deployment_comes_first():
+    new = Contract(
+        env=(
+            Variable("A", default="2"), Variable("B"), Variable("NEW", required=True),
+            Variable("SOFT"),
+        )
+    )  # fmt: skip
+    found = [(c.name, c.breaks) for c in changes(OLD, new)]
+    assert found == [
+        ("-listen", True), ("NEW", True), ("A", False), ("B", False), ("GONE", False),
+        ("SOFT", False),
+    ]  # fmt: skip
+    assert changes(OLD, OLD) == ()
