@@ -41,10 +41,13 @@ corpus-small: .venv/.done ## the small corpus with every Go release, mode and ar
 bench: .venv/.done ## measure against the peers and append to bench/history.jsonl
 	tools/with-docker $(BIN)/python bench/run.py
 
+entry: .venv/.done ## build the entry programs anew (needs the extra cgo)
+	$(BIN)/python tools/entry
+
 docs: .venv/.done ## write the reference from the code
 	$(BIN)/python tools/reference.py
 
 clean: ## remove what the recipes made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup hello test test-quick lint fmt corpus corpus-small bench docs clean
+.PHONY: help setup hello test test-quick lint fmt corpus corpus-small bench entry docs clean

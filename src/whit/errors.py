@@ -663,6 +663,12 @@ class NoContract(RequestError):
     code = "C008"
 
 
+class NoEntryProgram(RequestError):
+    """The program that starts first is not there for a machine, or is not the released one."""
+
+    code = "C010"
+
+
 class ContractBroken(RequestError):
     """A run's variables and secrets are not what the contract asks for."""
 

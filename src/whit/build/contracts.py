@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from whit.bases.entry import PATH
 from whit.binary.calls import open_code
 from whit.binary.facts import read_facts
 from whit.build.house import House
@@ -148,6 +149,8 @@ def check(
 
 def _derived(name: str, image: Image, config: Config, store: Store) -> Contract:
     entrypoint = (config.config.entrypoint or ()) if config.config else ()
+    if entrypoint and entrypoint[0] == PATH and "--" in entrypoint:
+        entrypoint = entrypoint[entrypoint.index("--") + 1 :]
     path = entrypoint[0] if entrypoint else ""
     data = _file_of(path, image, store) if path else b""
     try:

@@ -75,6 +75,10 @@ def planned(
         needs,
         _providers(request, house, roots),
     )
+    if request.settings.image.entry:
+        from whit.build.entry import with_entry
+
+        plan = with_entry(plan, request.settings)
     if request.keeps:
         from whit.build.kept import config_of, kept_document
 

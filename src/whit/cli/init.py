@@ -40,6 +40,7 @@ EXAMPLE = """\
 # working-dir = "/"
 # volumes = []
 # stop-signal = "SIGTERM"
+# entry = true             # a small program starts first: NAME_FILE becomes NAME, checks
 # contract = true          # a label that says what it reads from its environment (whit config show)
 
 [image.env]
