@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from integration.bases_case import add_image, alpine_config, busybox, make_alpine
-from registry_case import whit
+from registry_case import registry, whit
 from whit.build.house import open_house
 from whit.oci.documents import Config, HealthDocument, Nothing, RunDocument, decode
 from whit.store.blobs import Store
@@ -158,3 +158,42 @@ def test_a_dynamic_program_keeps_its_closure(tmp_path: Path, store: Store):
     paths = {path for path, _ in _files(store, "ls:slim", tmp_path / "unpacked")}
     assert not any(path.endswith("bin/tar") for path in paths)
     assert any("libc.so" in path for path in paths)
+
+
+def test_a_dockerfile_may_be_made_small_at_once(alpine: Path, tmp_path: Path, store: Store):
+    add_image(store, alpine, alpine_config(), "alpine:latest")
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text(
+        'FROM alpine\nRUN echo kept > /etc/kept.conf\nENV MODE=x\nCMD ["cat", "/etc/kept.conf"]\n'
+    )
+    out, said = whit("build", "-f", "Dockerfile", ".", "-t", "small:1", "--slim", cwd=context)
+    assert out.startswith("small:1@")
+    assert "left out: " in said
+    out, _ = whit("run", "small:1")
+    assert out == "kept"
+    assert store.find("small:1").file_bytes < store.find("small:full").file_bytes
+
+
+@pytest.mark.registry
+def test_a_locked_base_does_not_drift(alpine: Path, tmp_path: Path, store: Store):
+    context = tmp_path / "context"
+    context.mkdir()
+    (alpine / "etc/release").write_text("first")
+    first = add_image(store, alpine, alpine_config(), "base:first")
+    (alpine / "etc/release").write_text("second")
+    add_image(store, alpine, alpine_config(), "base:second")
+    with registry(tmp_path / "registry") as there:
+        name = f"{there.host}/base:1"
+        (context / "Dockerfile").write_text(f"FROM {name}\nRUN cp /etc/release /copied\n")
+        words = ("build", "-f", "Dockerfile", ".", "-t", "made:1")
+        whit("copy", "base:first", name)
+        _, said = whit(*words, "--frozen", cwd=context, status=1)
+        assert "error[C007]" in said
+        (context / "whit.toml").write_text("")
+        (context / "whit.lock").write_text(
+            f'version = 1\n[base."{name}"]\n"" = "{first.manifest_digest}"\n'
+        )
+        whit("copy", "base:second", name)
+        whit(*words, "--frozen", cwd=context)
+    assert ("copied", 5) in _files(store, "made:1", tmp_path / "unpacked")

@@ -10,6 +10,7 @@ import click
 from whit.cli.console import Console
 
 if TYPE_CHECKING:
+    from whit.build.dockerfile.asked import Asked
     from whit.build.dockerfile.call import Built
     from whit.build.house import House
     from whit.build.request import Request
@@ -25,6 +26,8 @@ OPTIONS = (
                  help="Keep Go's caches between builds [auto]."),
     click.option("--rewrite-timestamp", "rewrites_times", is_flag=True,
                  help="No file is younger than SOURCE_DATE_EPOCH."),
+    click.option("--slim", "slims", is_flag=True,
+                 help="Keep of its image what the program needs."),
     click.option("--no-cache", is_flag=True, help="Do every step anew."),
 )  # fmt: skip
 
@@ -65,7 +68,34 @@ def build_file(
         rewrites_times=words["rewrites_times"],
         is_fresh=words["no_cache"],
     )
-    return build_dockerfile(request, asked, house, console.hear)
+    if not words["slims"]:
+        return build_dockerfile(request, asked, house, console.hear)
+    return _slimmed(request, asked, house, console)
+
+
+def _slimmed(request: "Request", asked: "Asked", house: "House", console: Console) -> "Built":
+    """The Dockerfile's image under a name of its own, and what its program needs of it."""
+    from pathlib import Path
+
+    import msgspec
+
+    from whit.build.dockerfile.call import Built, build_dockerfile
+    from whit.build.slimmer import slim
+    from whit.errors import BadSetting
+    from whit.report.slim import slim_lines
+
+    if len(request.platforms) > 1:
+        raise BadSetting(
+            "--slim makes one platform at a time", hint=f"--platform {request.platforms[0]}"
+        )
+    last = (request.names or (os.path.basename(os.path.abspath(asked.context)),))[0]
+    full = f"{last.partition('@')[0].rpartition('/')[2].partition(':')[0].lower()}:full"
+    quiet = msgspec.structs.replace(request, names=(full,), destinations=(), pushes=False)
+    build_dockerfile(quiet, asked, house, console.hear)
+    slimmed = slim(full, request.platform, request, house, console.hear, Path.cwd())
+    console.say(slim_lines(slimmed))
+    result = slimmed.result
+    return Built(result.name, result.digest, (result.image,), result.receipts)
 
 
 def _secrets(texts: tuple[str, ...], directory: str) -> "Secrets":

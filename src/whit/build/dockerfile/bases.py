@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from whit.errors import NoSuchBase, UnknownImage, WhitError
+from whit.errors import Drifted, NoSuchBase, UnknownImage, WhitError
 from whit.model.image import Image, Layer
 from whit.model.names import Digest, Platform, Reference
 from whit.oci.documents import Config, decode
@@ -37,6 +37,27 @@ class Base(msgspec.Struct, frozen=True):
     digest: str = ""
 
 
+class Locked:
+    """`base` is that of whit.lock: a reference to the digests of its platforms."""
+
+    def __init__(
+        self, base: Mapping[str, Mapping[str, str]], *, is_frozen: bool = False, path: str = ""
+    ) -> None:
+        self._base = {familiar(name): digests for name, digests in base.items()}
+        self._is_frozen, self._path = is_frozen, path
+
+    def digest(self, name: str, platform: Platform) -> str:
+        """Nothing for a base that is not locked. Errors: Drifted with --frozen."""
+        digests = self._base.get(familiar(name), {})
+        found = digests.get(str(platform)) or digests.get("", "")
+        if not found and self._is_frozen and "@sha256:" not in name:
+            raise Drifted(
+                f"--frozen: {name} is not in {self._path}",
+                hint=f"lock it: whit lock --update {familiar(name)}",
+            )
+        return found
+
+
 SCRATCH = Base(key_of("scratch"))
 
 
@@ -52,7 +73,9 @@ class Bases:
         directory: str,
         *,
         offline: bool = False,
+        locked: "Locked | None" = None,
     ) -> None:
+        self._locked = locked or Locked({})
         self._store, self._snapshots, self._registries = store, snapshots, registries
         self._contexts = {familiar(name): value for name, value in contexts.items()}
         self._directory, self._offline = directory, offline
@@ -77,6 +100,8 @@ class Bases:
         said = self._said(name, platform)
         if said is not None:
             return self._named(name, said, platform)
+        if pinned := self._locked.digest(name, platform):
+            return self._pinned(name, Digest(pinned), platform)
         found = self._in_store(name, platform)
         return found or self._pulled(name, platform)
 
@@ -106,6 +131,16 @@ class Bases:
                         unpacker.add(stream)
                 unpacker.finish()
             return self._snapshots.settle(draft, key, f"image {image.manifest_digest}")
+
+    def _pinned(self, name: str, digest: Digest, platform: Platform) -> Image:
+        """What whit.lock says `name` is, whatever the name means elsewhere."""
+        if self._store.has(digest):
+            try:
+                return self._store.image(digest)
+            except WhitError:
+                pass  # an index, or half of one: what it names is brought below
+        plain = name.partition("@")[0]
+        return self._pulled(f"{plain}@{digest}", platform)
 
     # ---- where images come from -------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from whit.build.dockerfile.asked import Asked
-from whit.build.dockerfile.bases import Bases
+from whit.build.dockerfile.bases import Bases, Locked
 from whit.build.dockerfile.bench import ContextDigests, Memory, Room
 from whit.build.dockerfile.image import image_of
 from whit.build.dockerfile.origins import Reading
@@ -18,7 +18,7 @@ from whit.build.dockerfile.transfer import Fetched
 from whit.build.events import Finished, Listener, Warned
 from whit.build.house import House
 from whit.build.publish import Release, publish
-from whit.build.request import Request, host_platform
+from whit.build.request import Request, host_platform, lock_path
 from whit.dockerfile.graph import BuildGraph, FromContext, FromImage
 from whit.dockerfile.ignore import patterns, read_ignore
 from whit.dockerfile.instructions import Transfer
@@ -98,6 +98,17 @@ def build_dockerfile(request: Request, asked: Asked, house: House, listen: Liste
         store.close()
 
 
+def _locked(request: Request) -> Locked:
+    """The base images of whit.lock. Errors: BadLock; Drifted where --frozen finds none."""
+    path = lock_path(request)
+    if not path.is_file():
+        return Locked({}, is_frozen=request.is_frozen, path=str(path))
+    from whit.build.lock import read_lock
+
+    lock = read_lock(path)
+    return Locked(lock.base if lock else {}, is_frozen=request.is_frozen, path=str(path))
+
+
 def _own_name(directory: str) -> str:
     name = os.path.basename(os.path.abspath(directory)).lower()
     return re.sub(r"[^a-z0-9._-]+", "-", name).strip("-._") or "app"
@@ -146,6 +157,7 @@ def _image(
         dict(asked.contexts),
         request.directory,
         offline=request.offline,
+        locked=_locked(request),
     )
     read = _read(asked)
     graph = _graph(read.dockerfile, asked, platform, bases)
