@@ -697,3 +697,18 @@ class NothingToRun(RequestError):
     """An image name that the store does not know, or a build that gave several."""
 
     code = "C005"
+
+
+# ---- sizes --------------------------------------------------------------------------------------
+
+
+class OverBudget(RequestError):
+    """Something weighs more than whit.toml allows."""
+
+    code = "Z001"
+
+
+class NotLinked(RequestError):
+    """The name that was asked for is no function, package or module of the program."""
+
+    code = "Z002"

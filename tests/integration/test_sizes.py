@@ -1,8 +1,10 @@
 """Programs made here in, every byte booked: with symbols and without, and of bytes that lie."""
 
+import json
 import os
 import random
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -74,12 +76,13 @@ def test_with_symbols_data_is_what_the_linker_says(place: Path):
     assert sizes.unknown < 0.03 * sizes.total
     found: Counter[str] = Counter()
     for part in sizes.parts:
-        if part.section in (".data", ".noptrdata"):
+        # In .rodata a variable is also charged with the strings that only it points at.
+        if part.section in (".data", ".noptrdata", ".go.module"):
             found[part.symbol] += part.size
     listed = subprocess.run(
         ["go", "tool", "nm", "-size", "full"], cwd=place, capture_output=True, text=True, check=True
     )
-    checked = 0
+    checked, wrong = 0, []
     for line in listed.stdout.splitlines():
         words = line.split(maxsplit=3)
         if len(words) != 4 or words[2] not in "Dd" or int(words[1]) <= 64:
@@ -87,9 +90,11 @@ def test_with_symbols_data_is_what_the_linker_says(place: Path):
         if elf.offset_of(int(words[0], 16)) is not None:  # it calls what has no bytes D as well
             if words[3].startswith("go:"):
                 continue  # these have sections of their own, and are called by those
-            assert abs(found[words[3]] - int(words[1])) <= 64, line
             checked += 1
-    assert checked > 100
+            if abs(found[words[3]] - int(words[1])) > 64:
+                wrong.append((line, found[words[3]]))
+    assert not wrong
+    assert checked > 50
 
 
 @pytest.mark.go
@@ -149,3 +154,98 @@ def test_bytes_that_lie_are_no_traceback(stripped: bytes):
         except WhitError:
             continue
         assert sum(part.size for part in sizes.parts) == len(cut)
+
+
+@pytest.mark.go
+def test_the_verb_reads_a_program_and_the_image_made_of_it(
+    place: Path, stripped: bytes, tmp_path: Path
+):
+    del stripped  # it lies in `place`
+    env = dict(os.environ) | {"WHIT_STORE": str(tmp_path / "store")}
+
+    def whit(*words: str) -> str:
+        command = [sys.executable, "-m", "whit.cli.entry", *words]
+        done = subprocess.run(
+            command, cwd=place, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    program = json.loads(whit("size", "stripped", "--json", "--by", "module"))
+    assert program["disk"] == (place / "stripped").stat().st_size
+    assert sum(row["size"] for row in program["views"]["module"]) == program["disk"]
+    whit("build", "./stripped", "-t", "app:1", "--to", f"oci-archive:{tmp_path}/app.tar")
+    for target in ("app:1", f"{tmp_path}/app.tar", f"oci:{tmp_path}/store:app:1"):
+        image = json.loads(whit("size", target, "--json", "--by", "module"))
+        assert image["kind"] == "image"
+        sizes = {row["name"]: row["size"] for row in image["views"]["module"]}
+        assert sizes == {row["name"]: row["size"] for row in program["views"]["module"]}
+        assert image["layers"][-1]["files"] == 1
+    assert whit("size", "app:1", "--csv", "--by", "file").startswith("file,bytes\n/stripped,")
+
+
+def run_whit(directory: Path, store: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = dict(os.environ) | {"WHIT_STORE": str(store)}
+    command = [sys.executable, "-m", "whit.cli.entry", *words]
+    return subprocess.run(
+        command, cwd=directory, env=env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.go
+def test_why_a_package_is_in_there(place: Path, stripped: bytes, tmp_path: Path):
+    del stripped
+    done = run_whit(place, tmp_path, "size", "stripped", "--why", "net/http", "--json")
+    reason = json.loads(done.stdout)["reason"]
+    assert reason["kind"] == "package"
+    assert reason["size"] > 500_000
+    assert reason["steps"][0]["function"] == "main.main"
+    assert reason["steps"][-1]["package"] == "net/http"
+    missing = run_whit(place, tmp_path, "size", "stripped", "--why", "example.com/absent")
+    assert missing.returncode == 1
+    assert "Z002" in missing.stderr
+
+
+@pytest.mark.go
+def test_a_budget_fails_the_build_and_nothing_is_sent(place: Path, stripped: bytes, tmp_path: Path):
+    del stripped
+    (tmp_path / "whit.toml").write_text(
+        '[budget]\nimage = "1MB"\nfiles = 100\n[budget.modules]\nstd = "100kB"\n'
+    )
+    out = tmp_path / "out.tar"
+    words = ("build", str(place / "stripped"), "--to", f"oci-archive:{out}")
+    done = run_whit(tmp_path, tmp_path / "store", *words)
+    assert done.returncode == 1
+    assert "Z001" in done.stderr
+    assert "image: 6.0" in done.stderr
+    assert "module std: " in done.stderr
+    assert "files" not in done.stderr.partition("hint")[0]
+    assert not out.exists()
+
+
+@pytest.mark.go
+@pytest.mark.chromium
+def test_the_page_in_a_browser(place: Path, stripped: bytes, tmp_path: Path):
+    """It draws boxes and rows, and says nothing is wrong."""
+    del stripped
+    page = tmp_path / "size.html"
+    assert run_whit(place, tmp_path, "size", "stripped", "--html", str(page)).returncode == 0
+    seen = page.read_text().replace(
+        "go([root]);\n</script>",
+        'go([root]); open(root[2][0]); find("http"); document.body.dataset.boxes ='
+        ' document.querySelectorAll("#map button").length;\n</script>',
+    )
+    page.write_text(seen)
+    flags = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+        "--disable-background-networking --disable-component-update"
+    )
+    done = subprocess.run(
+        ["chromium", *flags.split(), f"--user-data-dir={tmp_path}/profile", "--dump-dom",
+         page.as_uri()],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    body = done.stdout.partition("<body")[2]
+    assert int(body.partition('data-boxes="')[2].partition('"')[0]) > 20
+    assert body.count("<tr>") > 50
+    assert 'aria-current="page">std<' in body

@@ -91,7 +91,9 @@ class Ledger:
                 written += size
                 found.append(Part(section, self.packages[owner], self.names[owner], size))
         for section, amounts in self._amounts.items():
-            rounded = np.rint(amounts).astype(np.int64)
+            # Rounding the running sum loses nothing over the section.
+            running = np.rint(np.cumsum(amounts)).astype(np.int64)
+            rounded = np.diff(running, prepend=0)
             some = np.flatnonzero(rounded)
             sizes = rounded[some]
             written += int(sizes.sum())

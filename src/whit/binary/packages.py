@@ -60,6 +60,8 @@ class Modules:
     def _find(self, package: str) -> str:
         if not package or package.startswith("("):
             return package or UNKNOWN
+        if package == "go.shape":
+            return GENERATED
         if package == "main" or package.startswith("main_test"):
             return self._main or "main"
         if package.startswith("vendor/"):

@@ -19,6 +19,7 @@ from whit.build.planning import Planned, planned, program_path
 from whit.build.programs import Opened, Programs
 from whit.build.publish import Release
 from whit.build.request import Request
+from whit.build.settings import BudgetSettings
 from whit.build.tags import names_of
 from whit.errors import WhitError
 from whit.model.image import Compression, Image
@@ -194,7 +195,7 @@ def _finished(
         [(one.binary.name, one_verdict) for one, one_verdict in zip(plans, verdicts, strict=True)]
     )
     refuse_broken(verdict)
-    return Result(
+    result = Result(
         name=first.binary.name,
         binary=first.binary,
         go_version=first.go_version,
@@ -203,6 +204,11 @@ def _finished(
         verdict=verdict,
         stripping=measurement.result() if measurement else None,
     )
+    if request.settings.budget != BudgetSettings():
+        from whit.build.budget import check_budget
+
+        check_budget(result, request.settings.budget)
+    return result
 
 
 def _published(

@@ -62,6 +62,19 @@ class OutputSettings(msgspec.Struct, frozen=True, rename="kebab"):
     smoke: str | None = None
 
 
+class BudgetSettings(msgspec.Struct, frozen=True, rename="kebab"):
+    """Sizes as text such as "10MB"; "" and None are no budget. `layer` is the largest layer,
+    compressed; `modules` maps a module to what it may weigh in the program.
+    """
+
+    image: str = ""
+    compressed: str = ""
+    binary: str = ""
+    layer: str = ""
+    files: int | None = None
+    modules: dict[str, str] = {}
+
+
 class SecretsSettings(msgspec.Struct, frozen=True, rename="kebab"):
     """`allow` maps a path, a variable or a rule's name to the reason why it is no secret."""
 
@@ -90,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     output: OutputSettings = OutputSettings()
     secrets: SecretsSettings = SecretsSettings()
     config: dict[str, VariableSettings] = {}
+    budget: BudgetSettings = BudgetSettings()
     registries: dict[str, RegistrySettings] = {}
 
 
@@ -99,10 +113,13 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "needs": NeedsSettings,
     "output": OutputSettings,
     "secrets": SecretsSettings,
+    "budget": BudgetSettings,
 }
 TABLES = (
     *("go.env", "image.env", "image.labels", "image.annotations", "files", "secrets.allow"),
     *("config", "registries"),
+    "budget.modules",
+    "registries",
 )
 
 

@@ -76,6 +76,16 @@ EXAMPLE = """\
 # default = "postgres://db/app"
 # usage = "where the data is"
 # file = "/run/secrets/database-url"   # where it is read from, if it is a file
+# A build that weighs more than this fails, before anything is sent anywhere.
+[budget]
+# image = "20MB"           # all files of the image
+# compressed = "8MB"       # what a registry holds
+# binary = "19.5MB"        # the program
+# layer = "8MB"            # the largest layer, compressed
+# files = 10
+
+[budget.modules]           # of the program, as `whit size --by module` counts
+# "google.golang.org/grpc" = "2MB"
 
 # What looks like a secret and is none: a path, a variable or a rule's name, and why.
 [secrets.allow]

@@ -21,6 +21,7 @@ VERBS = {
     "lock": ("make", "Write down what goes into the images, by digest."),
     "plan": ("understand", "Show what an image would hold, and why."),
     "lint": ("understand", "Check a Dockerfile, and mend what is safe."),
+    "size": ("understand", "Show where the bytes of a program or an image go."),
     "explain": ("understand", "Print the page of a code such as N010."),
     "run": ("use", "Run an image of the local store."),
     "config": ("use", "Show and check what a program reads from its environment."),

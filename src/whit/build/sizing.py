@@ -1,0 +1,242 @@
+"""A target in, its Weight out: a program, Go source, or an image wherever it lies.
+
+FILE that is ELF               a program
+FILE that is a tar             an OCI or docker archive
+DIR with oci-layout            a layout
+DIR, PATTERN                   Go source, which is compiled first
+NAME, oci:DIR, docker-daemon:NAME, registry.example/app:1      an image, as `whit copy` reads it
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
+
+import msgspec
+
+from whit.binary.facts import read_facts
+from whit.binary.sizes import Sizes, sizes_of
+from whit.build.ends import End, Where, parse_end
+from whit.build.house import open_house
+from whit.build.programs import map_file
+from whit.build.request import host_platform
+from whit.errors import NoSuchPlatform, WhitError
+from whit.layer.origins import origins_in
+from whit.layer.waste import waste_in
+from whit.layer.weigh import Scale, Weighed
+from whit.model.names import Digest, Platform
+from whit.model.weight import FILE, LAYER, MODULE, PACKAGE, SYMBOL, LayerWeight, Leaf, Weight
+from whit.oci.documents import Config, Manifest, decode
+from whit.oci.graph import Content, choose, entries_of
+from whit.store.blobs import Store
+
+OpenBlob = Callable[[Digest], BinaryIO]
+_BINARY_LEVELS = (MODULE, PACKAGE, SYMBOL)
+_IMAGE_LEVELS = (LAYER, FILE, MODULE, PACKAGE, SYMBOL)
+# As `--effort fast` compresses a large layer: the estimate must not take longer than the analysis.
+_LEVEL = 1
+
+
+def weigh(target: str, directory: str, platform: Platform | None = None) -> Weight:
+    """Errors: NotAProgram, BrokenProgram, UnknownImage, those of layers and of Go."""
+    path = os.path.join(directory, target)
+    end = _end_of(target, path)
+    if end is not None:
+        return _image(end, target, directory, platform)
+    if os.path.isfile(path) and not path.endswith(".go"):
+        return weigh_program(os.path.basename(path), map_file(path))
+    return _compiled(target, directory)
+
+
+def weigh_program(name: str, data: memoryview) -> Weight:
+    with ThreadPoolExecutor(1) as threads:
+        compressed = threads.submit(_compressed_bytes, data)
+        sizes = sizes_of(read_facts(data))
+        return Weight(
+            name=name,
+            kind="program",
+            disk=sizes.total,
+            compressed=compressed.result(),
+            files=1,
+            levels=_BINARY_LEVELS,
+            leaves=tuple(_leaves(sizes, ())),
+            unknown=sizes.unknown,
+        )
+
+
+def _compressed_bytes(data: memoryview) -> int:
+    import deflate
+
+    return len(deflate.gzip_compress(bytes(data), _LEVEL))
+
+
+def _leaves(sizes: Sizes, above: tuple[str, ...], origin: str = "") -> list[Leaf]:
+    modules = sizes.modules
+    return [
+        Leaf(
+            (*above, modules[p.package], p.package or modules[p.package], p.symbol or p.section),
+            p.size,
+            p.section,
+            origin or modules[p.package],
+        )
+        for p in sizes.parts
+    ]
+
+
+def open_program(target: str, directory: str) -> memoryview:
+    """The bytes of a program, or of what Go source is compiled to."""
+    path = os.path.join(directory, target)
+    if os.path.isfile(path) and not path.endswith(".go"):
+        return map_file(path)
+    return _build(target, directory)[1]
+
+
+def _compiled(target: str, directory: str) -> Weight:
+    return weigh_program(*_build(target, directory))
+
+
+def _build(target: str, directory: str) -> tuple[str, memoryview]:
+    from pathlib import Path
+
+    from whit.build.call import request_of
+    from whit.build.events import unheard
+    from whit.build.programs import start_programs
+
+    request = request_of(target, {}, directory=Path(directory))
+    opened = start_programs(request).opened(unheard)
+    return opened[0].binary.name, opened[0].data
+
+
+# ---- images -------------------------------------------------------------------------------------
+
+
+def _end_of(target: str, path: str) -> End | None:
+    """Where the image lies; None for a program or source."""
+    if os.path.isfile(f"{path}/oci-layout"):
+        return End(Where.OCI, place=path)
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            start = file.read(512)
+        return End(Where.OCI_ARCHIVE, place=path) if start[257:262] == b"ustar" else None
+    if os.path.exists(path) or target.startswith((".", "/")) or not target:
+        return None
+    return parse_end(target)
+
+
+def _image(end: End, name: str, directory: str, platform: Platform | None) -> Weight:
+    store = Store.open(open_house().store)
+    try:
+        content, open_blob = _opened(end, directory, platform, store)
+        manifest = decode(Manifest, content.root.data, name)
+        return _weigh_layers(name, content, manifest, open_blob)
+    finally:
+        store.close()
+
+
+def _opened(
+    end: End, directory: str, platform: Platform | None, store: Store
+) -> tuple[Content, OpenBlob]:
+    from whit.build.copy import open_origin
+    from whit.build.registries import Registries
+    from whit.build.settings import read_settings
+
+    if end.where is Where.STORE:
+        return _chosen(store, store.digest_of(end.name), platform), store.open_blob
+    if end.where is Where.REGISTRY:
+        from pathlib import Path
+
+        settings, home = read_settings({}, os.environ, Path(directory), None)
+        registries = Registries(settings.registries, str(home))
+        origin = open_origin(end, platform or host_platform(), registries, store, directory)
+        origin.bring(origin.content.blobs)
+        return origin.content, store.open_blob
+    from whit.build.archives import from_place
+
+    try:
+        content, open_blob, _ = from_place(end, platform or host_platform(), directory)
+    except NoSuchPlatform:
+        if platform is not None:
+            raise
+        content, open_blob, _ = from_place(end, None, directory)
+    return content, open_blob
+
+
+def _chosen(store: Store, digest: Digest, platform: Platform | None) -> Content:
+    content = store.content(digest)
+    while content.root.is_index:
+        try:
+            entry = choose(content.root, platform or host_platform())
+        except NoSuchPlatform:
+            if platform is not None:
+                raise
+            entry = entries_of(content.root)[0]
+        content = store.content(Digest(entry.digest))
+    return content
+
+
+def _weigh_layers(name: str, content: Content, manifest: Manifest, open_blob: OpenBlob) -> Weight:
+    scale = Scale()
+    for layer in manifest.layers:
+        with open_blob(Digest(layer.digest)) as stream:
+            scale.add(stream)
+    weighed = scale.weighed()
+    steps = _steps(manifest, open_blob)
+    layers = []
+    for number, layer in enumerate(manifest.layers):
+        files = [file for file in weighed.files if file.layer == number]
+        layers.append(
+            LayerWeight(
+                name=f"layer {number + 1}",
+                digest=layer.digest,
+                compressed=layer.size,
+                disk=sum(file.size for file in files),
+                files=len(files),
+                made_by=steps[number] if number < len(steps) else "",
+            )
+        )
+    return Weight(
+        name=name,
+        kind="image",
+        disk=sum(file.size for file in weighed.files),
+        compressed=content.size,
+        files=sum(not file.gone for file in weighed.files),
+        levels=_IMAGE_LEVELS,
+        leaves=tuple(_file_leaves(weighed)),
+        layers=tuple(layers),
+        wasted=waste_in(weighed.files),
+    )
+
+
+def _steps(manifest: Manifest, open_blob: OpenBlob) -> list[str]:
+    """What made each layer, by the history; nothing where an image has none."""
+    with open_blob(Digest(manifest.config.digest)) as stream:
+        data = stream.read(manifest.config.size)
+    try:
+        config = msgspec.json.decode(data, type=Config)
+    except msgspec.DecodeError:
+        return []
+    return [step.created_by or step.comment for step in config.history if not step.empty_layer]
+
+
+def _file_leaves(weighed: Weighed) -> list[Leaf]:
+    origins = origins_in(weighed.kept)
+    found: list[Leaf] = []
+    for file in weighed.files:
+        above = (f"layer {file.layer + 1}", file.path)
+        origin = origins.get(file.path, "")
+        program = weighed.programs.get((file.layer, file.path))
+        sizes = _go_sizes(program) if program is not None else None
+        if sizes is not None:
+            found += _leaves(sizes, above, origin)
+        else:
+            found.append(Leaf(above, file.size, "", origin or "(no package)"))
+    return found
+
+
+def _go_sizes(data: bytes) -> Sizes | None:
+    """None for a program that is not Go's, or cannot be read."""
+    try:
+        facts = read_facts(memoryview(data))
+        return sizes_of(facts) if facts.go is not None else None
+    except WhitError:
+        return None

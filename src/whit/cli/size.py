@@ -1,0 +1,123 @@
+"""`whit size`: where the bytes of a program or an image go."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from whit.cli.console import Console
+from whit.errors import UsageError
+
+if TYPE_CHECKING:
+    from whit.model.weight import Weight
+    from whit.report.size import View
+
+VIEWS = ("layer", "file", "directory", "origin", "module", "package", "section", "symbol")
+
+
+@click.command("size", epilog="Example: whit size ./app --by package --filter 'net/*'")
+@click.argument("target", default=".")
+@click.option("--by", type=click.Choice(VIEWS), help="One table instead of the usual ones.")
+@click.option("--sort", type=click.Choice(("size", "name")), default="size", help="[size]")
+@click.option("--depth", type=click.IntRange(1), default=None, help="Of directories and paths.")
+@click.option("--filter", "pattern", default="", metavar="TEXT", help="Names with TEXT, or a glob.")
+@click.option("--top", type=click.IntRange(0), default=12, help="Rows of a table, 0 for all [12].")
+@click.option("--platform", metavar="OS/ARCH", help="One image of an index [this host's].")
+@click.option("--against", metavar="TARGET", help="Show what changed since that one.")
+@click.option("--markdown", is_flag=True, help="With --against: a summary for a pull request.")
+@click.option("--why", "asked", metavar="NAME", help="What calls this function, package or module?")
+@click.option("--html", "page", metavar="FILE", help="Write a page with a treemap.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a table as CSV.")
+@click.pass_obj
+def command(
+    console: Console,
+    target: str,
+    by: str | None,
+    sort: str,
+    depth: int | None,
+    pattern: str,
+    top: int,
+    platform: str | None,
+    against: str | None,
+    markdown: bool,
+    asked: str | None,
+    page: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Show where the bytes of TARGET go.
+
+    TARGET is a program (./app), Go source, which is compiled first (./cmd/app), an archive or a
+    layout (image.tar, ./layout), or an image, named as for `whit copy` (app:1.2).
+
+    A Go program is read by section, module, package and symbol, stripped or not; an image by
+    layer, package of origin and directory, with what it could do without.
+    """
+    from whit.build.sizing import weigh
+    from whit.model.names import Platform
+    from whit.report.size import View, size_csv, size_document, size_lines
+
+    if markdown and against is None:
+        raise UsageError("--markdown shows what changed", hint="add --against TARGET")
+    if asked is not None:
+        _show_why(console, target, asked, as_json=as_json)
+        return
+    wanted = Platform.parse(platform) if platform else None
+    weight = weigh(target, os.getcwd(), wanted)
+    before = weigh(against, os.getcwd(), wanted) if against is not None else None
+    view = View(by or "", depth or 0, pattern, sort, top)
+    if page is not None:
+        _write_page(console, page, weight, before)
+        return
+    if before is not None:
+        _show_change(console, before, weight, view, as_json=as_json, markdown=markdown)
+        return
+    if as_json:
+        console.document(size_document(weight, view))
+    elif as_csv:
+        console.out(size_csv(weight, view))
+    else:
+        console.out(size_lines(weight, view))
+
+
+def _show_why(console: Console, target: str, asked: str, *, as_json: bool) -> None:
+    from whit.build.sizing import open_program
+    from whit.build.why import why
+    from whit.report.size_why import why_lines
+
+    reason = why(open_program(target, os.getcwd()), asked)
+    if as_json:
+        console.document({"schema": "whit/size-why/v1", "reason": reason})
+    else:
+        console.out(why_lines(reason.asked, reason.kind, reason.size, reason.steps))
+
+
+def _show_change(
+    console: Console,
+    before: "Weight",
+    after: "Weight",
+    view: "View",
+    *,
+    as_json: bool,
+    markdown: bool,
+) -> None:
+    from whit.report.size_change import change_document, change_lines, change_markdown
+
+    if as_json:
+        console.document(change_document(before, after, view))
+    elif markdown:
+        console.out(change_markdown(before, after, view))
+    else:
+        console.out(change_lines(before, after, view))
+
+
+def _write_page(console: Console, path: str, weight: "Weight", before: "Weight | None") -> None:
+    from importlib.resources import files
+
+    from whit.report.size_page import size_page
+
+    template = (files("whit") / "report" / "size.html").read_text(encoding="utf-8")
+    Path(path).write_text(size_page(template, weight, before), encoding="utf-8")
+    console.say(f"wrote {path}")

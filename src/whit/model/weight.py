@@ -1,0 +1,53 @@
+"""What something weighs: leaves with a place each, layers, and bytes that are wasted.
+
+A leaf's place is a path through `levels`: (layer, file, module, package, symbol) of an image,
+(module, package, symbol) of a program. All leaves together are what lies on disk.
+"""
+
+import msgspec
+
+LAYER, FILE, MODULE, PACKAGE, SYMBOL = "layer", "file", "module", "package", "symbol"
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """`section` is the part of the program it lies in; `origin` the package that brought it."""
+
+    place: tuple[str, ...]
+    size: int
+    section: str = ""
+    origin: str = ""
+
+
+class LayerWeight(msgspec.Struct, frozen=True):
+    """`compressed` is the blob, `disk` its files; `made_by` the step that made it."""
+
+    name: str
+    digest: str
+    compressed: int
+    disk: int
+    files: int
+    made_by: str = ""
+
+
+class Waste(msgspec.Struct, frozen=True, order=True):
+    """Bytes that an image could do without; a `setuid` file is a risk, whatever it weighs."""
+
+    kind: str
+    path: str
+    size: int
+    note: str = ""
+
+
+class Weight(msgspec.Struct, frozen=True):
+    """`compressed` is what a registry holds, or a program as one gzip layer would."""
+
+    name: str
+    kind: str
+    disk: int
+    compressed: int
+    files: int
+    levels: tuple[str, ...]
+    leaves: tuple[Leaf, ...]
+    layers: tuple[LayerWeight, ...] = ()
+    wasted: tuple[Waste, ...] = ()
+    unknown: int = 0

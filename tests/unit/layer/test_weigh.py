@@ -1,0 +1,101 @@
+"""Layers in, what their files weigh out: origins, waste, and what later layers did."""
+
+import io
+
+from layer_samples import written
+from whit.layer.origins import origins_in
+from whit.layer.waste import waste_in
+from whit.layer.weigh import Scale
+from whit.layer.write import write_layer
+from whit.model.image import Compression, Format
+from whit.model.tree import Bytes, File, Link, Tree
+
+
+def layer(files: dict[str, bytes], removed: tuple[str, ...] = (), mode: int = 0o644) -> io.BytesIO:
+    out = io.BytesIO()
+    tree = Tree.of({path: File(Bytes(data), mode) for path, data in files.items()})
+    write_layer(tree, Compression(Format.GZIP), out, "", removed)
+    out.seek(0)
+    return out
+
+
+def weighed(*layers: io.BytesIO):
+    scale = Scale()
+    for one in layers:
+        scale.add(one)
+    return scale.weighed()
+
+
+def test_what_later_layers_did():
+    found = weighed(
+        layer({"/a": b"1" * 10, "/b": b"2" * 20, "/d/e": b"3" * 30, "/keep": b"4"}),
+        layer({"/a": b"5" * 5}, removed=("/b", "/d")),
+    )
+    assert [(f.path, f.layer, f.gone) for f in found.files] == [
+        ("/a", 0, "overwritten in layer 2"),
+        ("/b", 0, "removed in layer 2"),
+        ("/d/e", 0, "removed in layer 2"),
+        ("/keep", 0, ""),
+        ("/a", 1, ""),
+    ]
+
+
+def test_a_layer_that_replaces_a_directory_keeps_what_it_writes_itself():
+    found = weighed(layer({"/d/old": b"1"}), layer({"/d/new": b"2"}, removed=("/d",)))
+    assert [(f.path, bool(f.gone)) for f in found.files] == [("/d/old", True), ("/d/new", False)]
+
+
+def test_a_link_takes_the_place_of_a_file():
+    out = written(Tree.of({"/a": Link("b")}))[1]
+    found = weighed(layer({"/a": b"1"}), io.BytesIO(out))
+    assert found.files[0].gone == "overwritten in layer 2"
+    assert found.links == 1
+
+
+def test_waste_by_kind():
+    same = b"x" * 5000
+    found = weighed(
+        layer(
+            {
+                "/old": b"1" * 100,
+                "/var/cache/apt/a.bin": b"2" * 50,
+                "/usr/share/doc/p/README": b"3" * 40,
+                "/usr/share/doc/p/copyright": b"3" * 41,
+                "/one": same,
+                "/two": same,
+            }
+        ),
+        layer({"/old": b"4" * 10}),
+        layer({"/bin/su": b"5" * 60}, mode=0o4755),
+    )
+    kinds = {(w.kind, w.path, w.size) for w in waste_in(found.files)}
+    assert kinds == {
+        ("overwritten", "/old", 100),
+        ("cache", "/var/cache/apt/a.bin", 50),
+        ("documentation", "/usr/share/doc/p/README", 40),
+        ("duplicate", "/two", 5000),
+        ("setuid", "/bin/su", 0),
+    }
+
+
+def test_origins_of_debian_distroless_and_alpine():
+    found = origins_in(
+        {
+            "/var/lib/dpkg/info/libc6:amd64.list": b"/.\n/lib/libc.so.6\n/usr/share/doc/libc6\n",
+            "/var/lib/dpkg/status.d/tzdata.md5sums": b"0123  usr/share/zoneinfo/UTC\n",
+            "/lib/apk/db/installed": b"P:musl\nF:lib\nR:ld-musl-x86_64.so.1\n\nP:x\nF:\nR:top\n",
+        }
+    )
+    assert found["/lib/libc.so.6"] == found["/usr/lib/libc.so.6"] == "deb:libc6"
+    assert found["/usr/share/zoneinfo/UTC"] == "deb:tzdata"
+    assert found["/lib/ld-musl-x86_64.so.1"] == "apk:musl"
+    assert found["/top"] == "apk:x"
+
+
+def test_programs_and_lists_are_held_for_reading():
+    found = weighed(
+        layer({"/app": b"\x7fELF" + b"1" * 100, "/var/lib/dpkg/status": b"Package: a\n"}),
+        layer({"/var/lib/dpkg/status": b"Package: b\n"}),
+    )
+    assert found.programs == {(0, "/app"): b"\x7fELF" + b"1" * 100}
+    assert found.kept == {"/var/lib/dpkg/status": b"Package: b\n"}
