@@ -119,7 +119,6 @@ TABLES = (
     *("go.env", "image.env", "image.labels", "image.annotations", "files", "secrets.allow"),
     *("config", "registries"),
     "budget.modules",
-    "registries",
 )
 
 
