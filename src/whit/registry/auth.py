@@ -59,11 +59,15 @@ class Authority:
             return kept.header
         return self._basic
 
-    def answer(self, header: str, scopes: tuple[str, ...], transport: Transport) -> None:
-        """Log in as a 401's WWW-Authenticate asks. Errors: NotAuthorized, BadAnswer."""
-        before = self.header(scopes)
+    def answer(
+        self, header: str, scopes: tuple[str, ...], refused: str, transport: Transport
+    ) -> None:
+        """Log in as a 401's WWW-Authenticate asks; `refused` is the Authorization that got it.
+
+        Errors: NotAuthorized, BadAnswer.
+        """
         with self._lock:
-            if self.header(scopes) != before:
+            if self.header(scopes) != refused:
                 return  # another thread has logged in meanwhile
             challenges = {one.scheme: one for one in reversed(read_challenges(header))}
             host = transport.endpoint.host

@@ -28,6 +28,8 @@ from whit.registry.failures import Temporary
 from whit.registry.hosts import Endpoint
 
 MAX_REDIRECTS = 5
+# A token may end between its purchase by one thread and its use by another.
+MAX_LOGINS = 3
 MAX_ERROR_BYTES = 64 << 10
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -57,7 +59,9 @@ class Login(Protocol):
     @property
     def origin(self) -> str: ...
     def header(self, scopes: tuple[str, ...]) -> str: ...
-    def answer(self, header: str, scopes: tuple[str, ...], transport: "Transport") -> None: ...
+    def answer(
+        self, challenge: str, scopes: tuple[str, ...], refused: str, transport: "Transport"
+    ) -> None: ...
 
 
 class Transport:
@@ -168,20 +172,21 @@ class Transport:
         """An open response after redirects and, where asked for, a login."""
         origin = self.origin()
         url = urljoin(origin, path)
-        has_logged_in = False
+        logins = 0
         redirects = 0
         while True:
             sent = dict(headers)
             is_own = _origin_of(url) == origin
-            if is_own and (said := self._login.header(scopes)):
+            said = self._login.header(scopes) if is_own else ""
+            if said:
                 sent["Authorization"] = said
             response = self._send(method, url, sent, body)
             try:
-                if response.status == 401 and is_own and not has_logged_in:
+                if response.status == 401 and is_own and logins < MAX_LOGINS:
                     challenge = response.headers.get("WWW-Authenticate", "")
                     response.drain_conn()
-                    has_logged_in = True
-                    self._login.answer(challenge, scopes, self)
+                    logins += 1
+                    self._login.answer(challenge, scopes, said, self)
                     continue
                 if response.status in _REDIRECTS and method in ("GET", "HEAD"):
                     url = self._next(url, response.headers.get("Location", ""))
