@@ -29,6 +29,8 @@ OPTIONS = (
     click.option("--slim", "slims", is_flag=True,
                  help="Keep of its image what the program needs."),
     click.option("--no-cache", is_flag=True, help="Do every step anew."),
+    click.option("--memory", default="", metavar="SIZE", help="Limit each RUN's memory: 512m, 2g."),
+    click.option("--pids", default=0, metavar="N", help="Limit each RUN's processes."),
 )  # fmt: skip
 
 
@@ -54,6 +56,7 @@ def build_file(
         parse_contexts,
     )
     from whit.build.dockerfile.call import build_dockerfile
+    from whit.sandbox.spec import parse_memory
 
     context = os.path.join(request.directory, words["source"] or ".")
     asked = Asked(
@@ -67,6 +70,8 @@ def build_file(
         has_go_cache=words["go_cache"] == "auto",
         rewrites_times=words["rewrites_times"],
         is_fresh=words["no_cache"],
+        memory_bytes=parse_memory(words["memory"]),
+        pids=max(words["pids"], 0),
     )
     if not words["slims"]:
         return build_dockerfile(request, asked, house, console.hear)

@@ -59,7 +59,14 @@ def command(
     IMAGE is a name or the first digits of a digest. The network is the host's unless ports are
     published. Signals reach the program; what it wrote is gone afterwards.
     """
-    from whit.sandbox.spec import Limits, RunRequest, network_of, parse_mount, parse_port
+    from whit.sandbox.spec import (
+        Limits,
+        RunRequest,
+        network_of,
+        parse_memory,
+        parse_mount,
+        parse_port,
+    )
 
     published = tuple(parse_port(text) for text in ports)
     request = RunRequest(
@@ -71,7 +78,7 @@ def command(
         mounts=tuple(parse_mount(text, str(Path.cwd())) for text in mounts),
         tmpfs=tmpfs,
         read_only=read_only,
-        limits=Limits(memory_bytes=_memory(memory), pids=pids),
+        limits=Limits(memory_bytes=parse_memory(memory), pids=pids),
     )
     context.exit(run_reference(open_house(), image, arguments, request))
 
@@ -152,14 +159,3 @@ def _variable(text: str) -> tuple[str, str]:
     if not name or "\0" in text:
         raise BadRunOption(f"-e {text!r} is no variable", hint="write -e NAME=value or -e NAME")
     return name, value if has_value else os.environ.get(name, "")
-
-
-def _memory(text: str) -> int:
-    """`64m` -> bytes; "" is no limit."""
-    if not text:
-        return 0
-    scale = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1].lower(), 1)
-    digits = text[:-1] if scale > 1 else text
-    if not digits.isdigit():
-        raise BadRunOption(f"--memory {text!r} is no size", hint="write 64m, 512m or 1g")
-    return int(digits) * scale

@@ -87,12 +87,36 @@ class Resources(Document, frozen=True, rename="camel", omit_defaults=True):
     pids: Pids | None = None
 
 
+class SeccompArgument(Document, frozen=True, rename="camel", omit_defaults=False):
+    """`value` is the mask where `op` compares under one, and `value_two` what must come out."""
+
+    index: int
+    value: int
+    op: str
+    value_two: int = 0
+
+
+class SeccompRule(Document, frozen=True, rename="camel", omit_defaults=True):
+    names: tuple[str, ...]
+    action: str
+    errno_ret: int | None = None
+    args: tuple[SeccompArgument, ...] = ()
+
+
+class Seccomp(Document, frozen=True, rename="camel", omit_defaults=True):
+    default_action: str
+    default_errno_ret: int
+    architectures: tuple[str, ...]
+    syscalls: tuple[SeccompRule, ...]
+
+
 class Linux(Document, frozen=True, rename="camel", omit_defaults=True):
     namespaces: tuple[Namespace, ...]
     uid_mappings: tuple[IdMapping, ...] = ()
     gid_mappings: tuple[IdMapping, ...] = ()
     sysctl: dict[str, str] = {}
     resources: Resources | None = None
+    seccomp: Seccomp | None = None
     masked_paths: tuple[str, ...] = ()
     readonly_paths: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ unmounted: whatever kills them takes the mounts along.
 import msgspec
 
 # Rows of words come in, then -- and the command:
+#   g FILE                               join the control group that FILE lists the members of
 #   o DIRECTORY OPTIONS TARGET           an overlay; its lower directories are relative to DIRECTORY
 #   t TARGET                             a small tmpfs
 #   c TARGET                             the same, empty, to cover what the runtime must not see
@@ -17,6 +18,8 @@ _SCRIPT = """log=$1; shift
 fail() { printf '{"level":"error","msg":"cannot %s"}\\n' "$1" >"$log"; exit 1; }
 while [ "$1" != -- ]; do
   case $1 in
+    g) echo $$ >"$2" || fail "join its control group"
+       shift 2 ;;
     o) cd "$2" && mount -t overlay whit -o "$3" "$4" || fail "mount the step's file system"
        shift 4 ;;
     t) mkdir -p "$2" && mount -t tmpfs -o mode=0711,size=8m whit "$2" || fail "mount a tmpfs"
@@ -61,16 +64,19 @@ def prefix_of(
     overlays: tuple[Overlay, ...],
     log: str,
     *,
+    groups: tuple[str, ...] = (),
     memory: str = "",
     secrets: tuple[Secret, ...] = (),
     is_nested: bool = False,
     is_covered: bool = False,
 ) -> tuple[str, ...]:
     """The command that mounts and then executes what follows it. `memory` is the directory that
-    becomes a tmpfs for `secrets`; `is_nested` is inside a user namespace,
-    `is_covered` hides the cgroups.
+    becomes a tmpfs for `secrets`; `groups` are cgroup.procs files to join; `is_nested` is
+    inside a user namespace, `is_covered` hides the cgroups.
     """
     words = ["unshare", "--mount", "sh", "-c", _SCRIPT, "whit-step", log]
+    for group in groups:
+        words += ["g", group]
     words += ["c", "/sys/fs/cgroup"] if is_covered else []
     for overlay in overlays:
         words += ["o", *_overlay_words(overlay, is_nested=is_nested)]

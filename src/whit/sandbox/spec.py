@@ -198,6 +198,17 @@ def parse_mount(text: str, here: str) -> Mount:
     return Mount(host, parts[1], "ro" in options)
 
 
+def parse_memory(text: str) -> int:
+    """`64m` -> bytes; "" is no limit."""
+    if not text:
+        return 0
+    scale = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1].lower(), 1)
+    digits = text[:-1] if scale > 1 else text
+    if not digits.isdigit():
+        raise BadRunOption(f"--memory {text!r} is no size", hint="write 64m, 512m or 1g")
+    return int(digits) * scale
+
+
 def network_of(asked: str, ports: tuple[Port, ...]) -> Network:
     """What the user asked for; else private when ports are published, else the host's."""
     if not asked:

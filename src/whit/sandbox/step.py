@@ -7,11 +7,10 @@ exist before are taken out of the upper directory again; /dev, /proc and /sys st
 """
 
 import os
+import platform
 import shlex
-import stat
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -28,8 +27,10 @@ from whit.sandbox.document import (
     User,
 )
 from whit.sandbox.engine import Runtime
+from whit.sandbox.limiting import Hold, holding, limits_text
 from whit.sandbox.overlay import Overlay, Secret, prefix_of
 from whit.sandbox.runtime import Call, Capture, Outcome, read_output
+from whit.sandbox.seccomp import seccomp_of
 from whit.sandbox.spec import (
     CAPABILITIES,
     MASKED_PATHS,
@@ -37,10 +38,12 @@ from whit.sandbox.spec import (
     READONLY_PATHS,
     Account,
     HostFacts,
+    Limits,
     Network,
     runtime_bytes,
 )
 from whit.sandbox.stopper import Stopper
+from whit.sandbox.stubs import make_kernel_directories, missing, remove_stubs
 from whit.sandbox.workspace import Workspace
 
 HOSTNAME = "buildkitsandbox"
@@ -79,8 +82,16 @@ class StepRequest(msgspec.Struct, frozen=True):
     network: Network = Network.HOST
     mounts: tuple[StepMount, ...] = ()
     title: str = ""
+    limits: Limits = Limits()
     # Variables that hold secrets: they are in no file that outlives the step.
     secret_env: tuple[tuple[str, str], ...] = ()
+
+
+class _Inner(msgspec.Struct, frozen=True):
+    """What the step's own mount namespace holds besides overlays, and the cgroups it joins."""
+
+    secrets: tuple[Secret, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -104,23 +115,46 @@ def run_step(
     A step that fails leaves the workspace for an hour, with `again` in it, a script that opens a
     shell where the step began. Raises CannotStart, RuntimeFailed.
     """
+    limits = request.limits
+    with holding(limits, runtime, host, workspace.name) as hold:
+        if hold.how:
+            sink(f"whit: {limits_text(limits)}, held by {hold.how}\n".encode())
+        return _run(request, runtime, workspace, host, hold, _Talk(sink, stopper))
+
+
+class _Talk(msgspec.Struct, frozen=True):
+    """Who hears the step's output, and who may end it."""
+
+    sink: Callable[[bytes], None]
+    stopper: Stopper
+
+
+def _run(
+    request: StepRequest,
+    runtime: Runtime,
+    workspace: Workspace,
+    host: HostFacts,
+    hold: Hold,
+    talk: _Talk,
+) -> Outcome:
+    stopper = talk.stopper
     below = Stack(request.lower)
     places = tuple(_placed(n, mount, workspace) for n, mount in enumerate(request.mounts))
     files = _files(workspace)
-    stubs = _missing(
+    stubs = missing(
         below, [place.mount.target for place in places] + [f.destination for f in files]
     )
-    _make_kernel_directories(Path(request.upper), below)
+    make_kernel_directories(Path(request.upper), below)
     mounts = (*_kernel_mounts(host, request.network), *files, *map(_mount_point, places))
-    document = _document(request, host, mounts, str(workspace.rootfs))
+    document = _document(request, host, mounts, str(workspace.rootfs), hold)
     config = workspace.path / "config.json"
     config.touch(0o600)
     config.write_bytes(runtime_bytes(document))
     secrets, descriptors = _secrets(places, workspace)
     try:
-        prefix = _prefix(request, places, workspace, runtime, host, secrets)
+        prefix = _prefix(request, places, workspace, runtime, host, _Inner(secrets, hold.members))
         call = Call(runtime, workspace, prefix, descriptors)
-        capture = Capture(_KEPT_BYTES, sink=sink)
+        capture = Capture(_KEPT_BYTES, sink=talk.sink)
         started = time.monotonic()
         try:
             with stopper.watching(call.kill):
@@ -140,7 +174,7 @@ def run_step(
         call.raise_complaint(request.args[0], f"sh {workspace.path}/again")
         workspace.keep()
     if not status:
-        _remove_stubs(Path(request.upper), below, stubs)
+        remove_stubs(Path(request.upper), below, stubs)
     return Outcome(status, seconds, output, dropped)
 
 
@@ -148,7 +182,11 @@ def run_step(
 
 
 def _document(
-    request: StepRequest, host: HostFacts, mounts: tuple[MountPoint, ...], rootfs: str
+    request: StepRequest,
+    host: HostFacts,
+    mounts: tuple[MountPoint, ...],
+    rootfs: str,
+    hold: Hold,
 ) -> RuntimeDocument:
     account = request.account
     kinds = ["pid", "ipc", "uts", "mount"]
@@ -163,12 +201,15 @@ def _document(
             env=tuple(f"{name}={value}" for name, value in (*request.env, *request.secret_env)),
             # For every user: the kernel takes them from whoever is not root inside.
             capabilities=Capabilities(CAPABILITIES, CAPABILITIES, CAPABILITIES),
+            rlimits=hold.rlimits,
         ),
         root=Root(rootfs),
         hostname=HOSTNAME,
         mounts=mounts,
         linux=Linux(
             namespaces=tuple(Namespace(kind) for kind in kinds),
+            resources=hold.resources,
+            seccomp=seccomp_of(platform.machine()),
             masked_paths=MASKED_PATHS if host.is_root else (),
             readonly_paths=READONLY_PATHS if host.is_root else (),
         ),
@@ -276,66 +317,19 @@ def _prefix(
     workspace: Workspace,
     runtime: Runtime,
     host: HostFacts,
-    secrets: tuple[Secret, ...],
+    inner: _Inner,
 ) -> tuple[str, ...]:
     root = Overlay(request.lower, str(workspace.rootfs), request.upper, request.work)
     overlays = (root, *(place.overlay for place in places if place.overlay))
     return prefix_of(
         overlays,
         str(workspace.path / "runtime.log"),
-        memory=str(workspace.path / "memory") if secrets else "",
-        secrets=secrets,
+        groups=inner.groups,
+        memory=str(workspace.path / "memory") if inner.secrets else "",
+        secrets=inner.secrets,
         is_nested=not host.is_root,
         is_covered=runtime.is_curtained,
     )
-
-
-# ---- what is left behind --------------------------------------------------------------------
-
-
-def _missing(below: Stack, targets: list[str]) -> tuple[str, ...]:
-    """The mount points that the runtime has to make, and the parents it makes for them."""
-    found: dict[str, None] = {}
-    for target in targets:
-        path = below.resolve(target)
-        if path.split("/")[1] in ("dev", "proc", "sys"):
-            continue  # file systems of the kernel's, and their roots stay
-        while path != "/" and below.find(path) is None:
-            found[path] = None
-            path = path.rpartition("/")[0] or "/"
-    return tuple(sorted(found, key=lambda path: -path.count("/")))
-
-
-def _make_kernel_directories(upper: Path, below: Stack) -> None:
-    """/dev, /proc and /sys where they are missing, before crun makes them with a sticky bit."""
-    for name in ("dev", "proc", "sys"):
-        if below.find(f"/{name}") is None:
-            (upper / name).mkdir(0o755)
-            (upper / name).chmod(0o755)
-
-
-def _remove_stubs(upper: Path, below: Stack, stubs: tuple[str, ...]) -> None:
-    """Remove what is still empty, deepest first, and the marks that making it left on parents."""
-    touched: dict[str, None] = {}
-    for path in stubs:
-        host = upper / path[1:]
-        with suppress(OSError):
-            status = host.lstat()
-            if stat.S_ISDIR(status.st_mode):
-                host.rmdir()
-            elif status.st_size == 0 and stat.S_ISREG(status.st_mode):
-                host.unlink()
-            else:
-                continue
-            touched[path.rpartition("/")[0]] = None
-    for path in touched:
-        before = below.find(path or "/")
-        host = upper / path[1:] if path else upper
-        with suppress(OSError):
-            # Where nothing else changed in it, the directory is as it was.
-            if before is not None and not any(host.iterdir()):
-                times = before.status
-                os.utime(host, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _write_again(
@@ -358,7 +352,7 @@ def _write_again(
     shell = msgspec.structs.replace(document, process=process, mounts=mounts)
     (base / "bundle" / "config.json").write_bytes(runtime_bytes(shell))
     fresh = msgspec.structs.replace(request, upper=str(base / "upper"), work=str(base / "work"))
-    prefix = _prefix(fresh, kept, workspace, runtime, host, ())
+    prefix = _prefix(fresh, kept, workspace, runtime, host, _Inner())
     command = runtime.uncovered.command(
         str(base / "state"), "run", "--bundle", str(base / "bundle")
     )

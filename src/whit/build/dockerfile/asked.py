@@ -24,6 +24,8 @@ class Asked(msgspec.Struct, frozen=True):
     has_go_cache: bool = True
     rewrites_times: bool = False
     is_fresh: bool = False
+    memory_bytes: int = 0  # of each step; 0 for no limit, as with `pids`
+    pids: int = 0
 
 
 def parse_arguments(words: Sequence[str], env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -64,6 +64,8 @@ class Room(msgspec.Struct, frozen=True):
     epoch: int = 0
     rewrites_times: bool = False  # no file of a layer is younger than `epoch`
     is_fresh: bool = False  # do every step anew
+    memory_bytes: int = 0  # what each step may have at most; 0 for no limit
+    pids: int = 0
 
 
 class Memory:

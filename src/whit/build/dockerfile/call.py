@@ -226,6 +226,8 @@ def _room(asked: Asked, house: House, store: Store, snapshots: Snapshots, listen
         epoch=epoch_of(dict(asked.arguments).get("SOURCE_DATE_EPOCH", ""), house.created),
         rewrites_times=asked.rewrites_times,
         is_fresh=asked.is_fresh,
+        memory_bytes=asked.memory_bytes,
+        pids=asked.pids,
     )
 
 

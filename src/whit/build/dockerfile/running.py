@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _SHOWN_BYTES = 1 << 13
 _GREATEST_LINE = 4096
+_KILLED = 128 + 9
 # What a program means for a terminal must not reach ours.
 _COLORS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
@@ -110,7 +111,7 @@ def _key(room: Room, files: Files, command: Command) -> str:
 
 def _execute(room: Room, files: Files, command: Command, draft: Draft, below: Stack) -> None:
     from whit.prove.observe import can_run
-    from whit.sandbox.spec import Network
+    from whit.sandbox.spec import Limits, Network
     from whit.sandbox.step import StepRequest, run_step
     from whit.sandbox.workspace import open_workspace
 
@@ -142,14 +143,17 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
             network=Network.NONE if command.run.network == "none" else Network.HOST,
             mounts=mounts,
             title=command.shown,
+            limits=Limits(memory_bytes=room.memory_bytes, pids=room.pids),
         )
         lines = _Lines(lambda line: room.listen(Said(command.title, room.secrets.hidden(line))))
         runtime, host = room.find_runtime()
         outcome = run_step(request, runtime, workspace, host, lines.hear, room.stopper)
         lines.end()
         if outcome.status:
+            bound = room.memory_bytes and outcome.status == _KILLED
             raise StepFailed(
-                f"{command.shown} ended with status {outcome.status}",
+                f"{command.shown} ended with status {outcome.status}"
+                + (" (killed: it may have wanted more than --memory allows)" if bound else ""),
                 hint=f"for an hour this opens a shell where it began: sh {workspace.path}/again",
                 output=room.secrets.hidden(_tail(outcome.output)),
             )

@@ -225,6 +225,8 @@ class Stages:
 
     def _why(self, title: str, parts: dict[str, str], *, reads_context: bool) -> str:
         """The reason of a miss, in brackets."""
+        if self._room.is_fresh:
+            return " (--no-cache)"
         why = self._memory.why(title, parts)
         if not why:
             why = ", ".join(self._changed_files()) if reads_context else "what it reads"
