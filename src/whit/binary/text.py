@@ -1,9 +1,7 @@
-"""FunctionTable in, Text out: the machine code of a Go program as functions and calls. Pure.
+"""FunctionTable in, Text out: the machine code of a Go program as functions. Pure.
 
 A stripped program still says where each function begins (functab) and, in its module data, where
-the text begins. Direct calls are found by their opcode: amd64 E8/E9 with a 32-bit distance, arm64
-BL/B with a 26-bit one; a distance that lands exactly on an entry is a call (of 23,511 pairs in the
-linker's own graph all were found, and none besides).
+the text begins.
 """
 
 import re
@@ -107,43 +105,6 @@ def read_text(table: FunctionTable) -> Text | None:
         module_data=place,
         relocations=relocations,
     )
-
-
-def calls_of(text: Text) -> tuple[list[int], list[int]]:
-    """Every direct call: where it stands (distance), and the function it goes to (index)."""
-    if text.elf.platform.architecture == "arm64":
-        return _arm64_calls(text)
-    code, sites, targets = text.code, [], []
-    index_of = dict(zip(text.entries[:-1], range(len(text.entries)), strict=False))
-    find, number = index_of.get, struct.Struct("<i").unpack_from
-    last = len(code) - 5
-    for match in re.finditer(b"[\xe8\xe9]", code):
-        at = match.start()
-        if at > last:
-            break
-        target = find(at + 5 + number(code, at + 1)[0])
-        if target is not None:
-            sites.append(at)
-            targets.append(target)
-    return sites, targets
-
-
-def _arm64_calls(text: Text) -> tuple[list[int], list[int]]:
-    code, sites, targets = text.code, [], []
-    index_of = dict(zip(text.entries[:-1], range(len(text.entries)), strict=False))
-    find, number = index_of.get, struct.Struct("<I").unpack_from
-    for match in re.finditer(b"[\x14-\x17\x94-\x97]", code):
-        at = match.start()
-        if at & 3 != 3:
-            continue
-        distance = number(code, at - 3)[0] & 0x3FFFFFF
-        if distance & 0x2000000:
-            distance -= 0x4000000
-        target = find(at - 3 + 4 * distance)
-        if target is not None:
-            sites.append(at - 3)
-            targets.append(target)
-    return sites, targets
 
 
 def _relocations(elf: Elf) -> dict[int, int]:

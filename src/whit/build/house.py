@@ -39,7 +39,7 @@ def open_house(environment: dict[str, str] | None = None) -> House:
 
 
 def _own_home(env: dict[str, str]) -> str:
-    from whit.golang.output import home_of
+    from whit.golang.places import home_of
 
     return home_of(env)
 

@@ -7,7 +7,8 @@ interrupted build leaves no name behind.
 """
 
 from contextlib import suppress
-from threading import Thread
+from importlib import import_module
+from threading import Thread, Timer
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,14 @@ from whit.store.blobs import Store
 if TYPE_CHECKING:
     from whit.build.ahead import Ahead
 
+# What every build imports once Go is done; better while it works.
+LATER = (
+    *("deflate", "whit.bases.embedded", "whit.golang.annotations", "whit.build.stripping"),
+    *("whit.prove.verdict", "whit.prove.provision", "whit.build.kept", "whit.oci.assemble"),
+    *("whit.build.leaks", "whit.report.result"),
+)
+# When Go has worked for so long the program is a new one, and perhaps large.
+WARM_UP_SECONDS = 0.3
 # From so many programs on, other processes help to read them.
 FEWEST = 4
 
@@ -62,7 +71,12 @@ def build(
     """An image for each program and platform of the request, judged, stored and published: one
     name for each program, which is an index where there are several platforms.
     """
+    for module in LATER:
+        import_module(module)
+    warm_up = Timer(WARM_UP_SECONDS, _warm_up)
+    warm_up.start()
     opened = programs.opened(listen)
+    warm_up.cancel()
     groups = _groups(opened, request)
     request = msgspec.structs.replace(request, measures=len(groups) == 1)
     names = [names_of(request, group[0][0].binary, len(groups)) for group in groups]
@@ -103,11 +117,22 @@ def _refuse_secrets(
     published = (e for result in results for e in result.plan.entries if e.package)
     allowed = {e.path: e.package for e in published} | request.settings.secrets.allow
     refuse_named(request.settings, listen)
-    refuse_files([entry.path for result in results for entry in result.plan.entries], allowed,
-                 listen)  # fmt: skip
+    # What whit makes by itself keeps no credentials; what comes from a file may.
+    copied = [
+        entry.path for result in results for entry in result.plan.entries
+        if not entry.is_program and isinstance(entry.node, File)
+        and isinstance(entry.node.content, Stored)
+    ]  # fmt: skip
+    if copied:
+        refuse_files(copied, allowed, listen)
     if programs.secrets is not None or request.pushes or request.destinations:
         images = tuple(result.image for result in results)
         refuse_leaks(images, programs.secrets or Secrets(), allowed, store, listen)
+
+
+def _warm_up() -> None:
+    """Import what reads a large program, while there is nothing else to do."""
+    import whit.binary.callscan  # noqa: F401
 
 
 def _groups(opened: tuple[Opened, ...], request: Request) -> list[list[list[Opened]]]:

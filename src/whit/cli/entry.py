@@ -1,15 +1,20 @@
 """The command `whit`: until there is somebody to tell it nicely, Ctrl-C just ends the process.
 
 Importing the command line takes a tenth of a second, in which Python would answer a signal with a
-traceback. `signal` itself is Python, and would be the first to be interrupted; this is not.
+traceback. `signal` itself is Python, and would be the first to be interrupted; this is not. Go can
+already work in that time.
 """
 
 import _signal  # type: ignore[import-not-found]  # the stubs leave it out
+import sys
 
 _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def main() -> None:
+    from whit.golang.headstart import start
+
+    start(sys.argv[1:])
     from whit.cli.main import main as run_whit
 
     run_whit()

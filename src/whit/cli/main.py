@@ -12,6 +12,7 @@ import click
 from whit import __version__
 from whit.cli.console import Console, open_console
 from whit.errors import Exit, UsageError, WhitError
+from whit.golang.headstart import drop
 
 # verb -> (heading, one line of help); the module is whit.cli.<verb>, loaded when it is called.
 VERBS = {
@@ -141,6 +142,7 @@ def main() -> None:
         status = Exit.BUG
     sys.stdout.flush()
     sys.stderr.flush()
+    drop()
     # Everything is written and closed; taking the interpreter apart would only cost time.
     os._exit(status)
 

@@ -24,8 +24,10 @@ from whit.golang.cgomemory import may_have_c, remember, remembered, sources_key
 from whit.golang.command import build_arguments, inherited_linker_flags
 from whit.golang.environment import build_environment, go_setting, module_cache
 from whit.golang.gomod import read_gomod
+from whit.golang.headstart import remember as remember_call
 from whit.golang.linkerflags import asks_for, filler
-from whit.golang.output import Made, OutputPlace, cache_of, go_caches
+from whit.golang.output import Made, OutputPlace
+from whit.golang.places import cache_of, go_caches
 from whit.golang.process import Outcome, Running, find_program
 from whit.golang.toolchain import Toolchain, find_go, newer_go
 from whit.golang.versions import parse_release
@@ -79,6 +81,8 @@ class Compilation:
         self._fill = _filler(recipe, env)
         self._place = OutputPlace(recipe, cache_of(env))
         try:
+            # What Go was called with, and where: the words of one call may start the next build.
+            self._calls: list[tuple[list[str], dict[str, str]]] = []
             self._listing: Running | None = None
             self._asking: Running | None = None
             self.way, is_settled = first_way(recipe, env)
@@ -114,9 +118,15 @@ class Compilation:
                     hint="run `go build` by hand and see what it leaves",
                     output=outcome.errors or None,
                 )
+            self._leave_head_start()
             return self._binaries(made)
         finally:
             self.cancel()
+
+    def _leave_head_start(self) -> None:
+        """Only where one call was enough; never a value that the user gave for Go's environment."""
+        if len(self._calls) == 1 and not self._prefix and not self.recipe.env:
+            remember_call(self._place.root, *self._calls[0], self.recipe.source.directory)
 
     def cancel(self) -> None:
         """End what still runs and give the output place free."""
@@ -204,6 +214,7 @@ class Compilation:
             command += ["--", *recipe.source.packages]
             env = self._go_env()
         command = [*self._prefix, *command]
+        self._calls.append((command, env))
         return Running(command, env, recipe.source.directory, self._place.lock)
 
     def _go_env(self) -> dict[str, str]:

@@ -21,7 +21,7 @@ from whit.golang.diagnosis import diagnose
 from whit.golang.environment import build_environment, module_cache, user_settings
 from whit.golang.gomod import read_gomod
 from whit.golang.linkerflags import asks_for
-from whit.golang.output import cache_of, go_caches, home_of
+from whit.golang.places import cache_of, go_caches, home_of
 from whit.golang.process import Outcome, find_program, run
 from whit.golang.toolchain import Toolchain, find_go
 from whit.model.program import Recipe

@@ -9,16 +9,16 @@
 """
 
 import errno
-import fcntl
 import mmap
 import os
-from collections.abc import Mapping
 from hashlib import sha256
 from time import time
 
 import msgspec
 
 from whit.errors import BuildSpaceFull, CacheUnwritable, GoStopped, WhitError
+from whit.golang.headstart import adopt_place
+from whit.golang.places import open_locked
 from whit.model.names import Digest, digest_of
 from whit.model.program import Recipe
 
@@ -48,17 +48,11 @@ class OutputPlace:
         )
         self.lock = -1
         try:
-            os.makedirs(self.bin, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            self.lock = os.open(os.path.join(self.root, "lock"), flags, 0o644)
-            fcntl.flock(self.lock, fcntl.LOCK_EX)
-            self._begin()
+            place = adopt_place(self.root) or open_locked(self.root, waits=True)
+            self.lock, self._begun_nanoseconds = place
         except OSError as error:
             self.close()
             raise cache_trouble(error, cache) from error
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def bin(self) -> str:
@@ -84,13 +78,6 @@ class OutputPlace:
         if self.lock >= 0:
             os.close(self.lock)
             self.lock = -1
-
-    def _begin(self) -> None:
-        path = os.path.join(self.root, "begun")
-        # Its time comes from the file system's own clock, which is the one that Go's files get.
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
-        os.utime(path)
-        self._begun_nanoseconds = os.stat(path).st_mtime_ns
 
     def _executables(self, directory: str) -> list["os.DirEntry[str]"]:
         found = []
@@ -140,39 +127,6 @@ class OutputPlace:
                 for name in os.listdir(entry.path):
                     os.unlink(os.path.join(entry.path, name))
                 os.rmdir(entry.path)
-
-
-def cache_of(env: Mapping[str, str]) -> str:
-    """The cache directory of whit: WHIT_CACHE, else `whit` in the XDG cache directory."""
-    if env.get("WHIT_CACHE"):
-        return env["WHIT_CACHE"]
-    base = env.get("XDG_CACHE_HOME") or os.path.join(home_of(env), ".cache")
-    return os.path.join(base, "whit")
-
-
-def home_of(env: Mapping[str, str]) -> str:
-    """HOME, else the user's own directory, as the shell would set it; "/" for a user of none."""
-    if env.get("HOME"):
-        return env["HOME"]
-    import pwd  # noqa: PLC0415 - rarely asked
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_dir
-    except KeyError:
-        return "/"
-
-
-def go_caches(env: Mapping[str, str]) -> dict[str, str]:
-    """GOCACHE and GOPATH inside whit's cache where HOME is not set: Go does nothing without."""
-    if env.get("HOME"):
-        return {}
-    place = cache_of(env)
-    chosen = {}
-    if not env.get("GOCACHE") and not env.get("XDG_CACHE_HOME"):
-        chosen["GOCACHE"] = os.path.join(place, "go-build")
-    if not env.get("GOPATH"):
-        chosen["GOPATH"] = os.path.join(place, "go-path")
-    return chosen
 
 
 def cache_trouble(error: OSError, place: str) -> WhitError:

@@ -1,13 +1,11 @@
 """A command line in, its exit status and words out: other programs, run and never left behind.
 
 Each runs in a process group of its own, so that ending it ends the compilers and linkers under it
-too. `posix_spawn` instead of `subprocess`: importing the latter costs 8 ms, a tenth of what Go
-needs to find out that nothing changed.
+too.
 """
 
 import os
 import select
-import signal
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Self
@@ -15,6 +13,8 @@ from typing import Self
 import msgspec
 
 from whit.errors import GoStopped
+from whit.golang.headstart import adopt
+from whit.golang.spawn import end_group, spawn
 
 MAX_OUTPUT_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 16
@@ -50,40 +50,16 @@ class Running:
         should we be killed, the lock lasts as long as the orphan.
         """
         self.command = tuple(command)
-        if directory and directory != os.getcwd():
-            # posix_spawn cannot change directory; the shell takes 1 ms. Go believes $PWD.
-            command = ("/bin/sh", "-c", 'cd -- "$0" && exec "$@"', directory, *command)
-            environment = {**environment, "PWD": directory}
-        out_read, out_write = os.pipe2(os.O_CLOEXEC)
-        error_read, error_write = os.pipe2(os.O_CLOEXEC)
-        actions = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, out_write, 1),
-            (os.POSIX_SPAWN_DUP2, error_write, 2),
-        ]
-        if held >= 0:
-            actions.append((os.POSIX_SPAWN_DUP2, held, 3))
+        early = adopt(command, environment, directory) if held >= 0 else None
         try:
-            self._group = os.posix_spawn(
-                command[0],
-                tuple(command),
-                environment,
-                file_actions=actions,
-                setpgroup=0,
-                setsigmask=(),
-                setsigdef=(signal.SIGINT, signal.SIGPIPE, signal.SIGTERM),
-            )
+            spawned = early or spawn(command, environment, directory, held)
         except (OSError, ValueError) as error:
-            os.close(out_read)
-            os.close(error_read)
             raise GoStopped(
                 f"{self.command[0]} could not be started: {error}",
                 hint="check that the file exists, is executable and made for this machine",
             ) from error
-        finally:
-            os.close(out_write)
-            os.close(error_write)
-        self._names = {out_read: 0, error_read: 1}
+        self._group = spawned.group
+        self._names = {spawned.output: 0, spawned.errors: 1}
         self._collected = (bytearray(), bytearray())
 
     def wait(self, limit_seconds: float = 0) -> Outcome:
@@ -108,7 +84,7 @@ class Running:
         self._names = {}
         if not self._group:
             return
-        self._kill()
+        end_group(self._group)
         os.waitpid(self._group, 0)
         self._group = 0
 
@@ -127,7 +103,7 @@ class Running:
             left_milliseconds = max(0.0, deadline - monotonic()) * 1000 if deadline else None
             ready = poll.poll(left_milliseconds)
             if not ready:
-                self._kill()
+                end_group(self._group)
                 deadline = 0.0
             for descriptor, _ in ready:
                 chunk = os.read(descriptor, _CHUNK_BYTES)
@@ -137,12 +113,6 @@ class Running:
                     poll.unregister(descriptor)
                     del self._names[descriptor]
                     os.close(descriptor)
-
-    def _kill(self) -> None:
-        try:
-            os.killpg(self._group, signal.SIGKILL)
-        except ProcessLookupError:
-            return
 
 
 def run(

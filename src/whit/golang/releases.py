@@ -28,7 +28,8 @@ from whit.errors import (
     WhitError,
 )
 from whit.golang.goroot import release_of
-from whit.golang.output import cache_of, cache_trouble
+from whit.golang.output import cache_trouble
+from whit.golang.places import cache_of
 from whit.golang.process import run
 from whit.golang.versions import Release, parse_release
 

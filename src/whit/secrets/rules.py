@@ -16,16 +16,18 @@ _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A credential's form. `keyword` is where `form` begins to match."""
+    """A credential's form, a pattern that `re` compiles when it is first asked and then keeps.
+    `keyword` is where it begins to match.
+    """
 
     name: str
     keyword: bytes
-    form: "re.Pattern[bytes]"
+    form: bytes
     is_certain: bool = True
     check: Callable[[bytes], bool] | None = None
 
     def stands(self, window: bytes, at: int) -> bool:
-        found = self.form.match(window, at)
+        found = re.compile(self.form, re.DOTALL).match(window, at)
         if found is None or _is_placeholder(found[0][len(self.keyword) :]):
             return False
         # Go lays constants end to end: only a doubtful form has to stand apart.
@@ -51,8 +53,7 @@ def _is_placeholder(body: bytes) -> bool:
 
 
 def _rule(name: str, keyword: str, rest: str, certain: bool = True) -> Rule:
-    form = re.compile(re.escape(keyword).encode() + rest.encode(), re.DOTALL)
-    return Rule(name, keyword.encode(), form, certain)
+    return Rule(name, keyword.encode(), re.escape(keyword).encode() + rest.encode(), certain)
 
 
 _KEY_BODY = rb"-----(?:\s|\\[nr])*(?:[A-Za-z-]+: [^\n]+\n)*(?:[A-Za-z0-9+/=]|\s|\\[nr]){100}"
@@ -60,7 +61,7 @@ _KEY_BODY = rb"-----(?:\s|\\[nr])*(?:[A-Za-z-]+: [^\n]+\n)*(?:[A-Za-z0-9+/=]|\s|
 
 def _key(kind: str) -> Rule:
     keyword = f"-----BEGIN {kind}PRIVATE KEY".encode()
-    return Rule("a private key", keyword, re.compile(re.escape(keyword) + _KEY_BODY))
+    return Rule("a private key", keyword, re.escape(keyword) + _KEY_BODY)
 
 
 RULES: tuple[Rule, ...] = (
@@ -69,7 +70,7 @@ RULES: tuple[Rule, ...] = (
         Rule(
             "a GitHub token",
             prefix,
-            re.compile(re.escape(prefix) + rb"[A-Za-z0-9]{36}"),
+            re.escape(prefix) + rb"[A-Za-z0-9]{36}",
             check=_has_checksum,
         )
         for prefix in (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_")
@@ -78,7 +79,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "an npm token",
         b"npm_",
-        re.compile(rb"npm_[A-Za-z0-9]{36}"),
+        rb"npm_[A-Za-z0-9]{36}",
         check=_has_checksum,
     ),
     _rule("a GitLab token", "glpat-", "[A-Za-z0-9_-]{20}(?:\\.[a-z0-9.]{9,40})?"),
@@ -118,12 +119,12 @@ class FileRule(msgspec.Struct, frozen=True):
     """A file that keeps credentials, by its path."""
 
     name: str
-    form: "re.Pattern[str]"
+    form: str
     is_certain: bool = True
 
 
 def _file(name: str, form: str, certain: bool = True) -> FileRule:
-    return FileRule(name, re.compile(rf"(?:^|/)(?:{form})$"), certain)
+    return FileRule(name, rf"(?:^|/)(?:{form})$", certain)
 
 
 FILE_RULES: tuple[FileRule, ...] = (
@@ -147,20 +148,18 @@ FILE_RULES: tuple[FileRule, ...] = (
 )
 
 # As BuildKit's check SecretsUsedInArgOrEnv reads names.
-_SECRET_NAME = re.compile(
-    r"(?:_|^)(?:api_?key|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)",
-    re.IGNORECASE,
-)
-_HARMLESS_NAME = re.compile(r"public|file|path|version|url|name|_id$|ttl|expir", re.IGNORECASE)
+_ALARMING = r"(?:_|^)(?:api_?key|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)"
+_HARMLESS = r"public|file|path|version|url|name|_id$|ttl|expir"
 
 
 def says_secret(name: str) -> bool:
     """Whether a variable's name says that its value is a secret."""
     last = name.rpartition(".")[2]
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", last)
-    return bool(_SECRET_NAME.search(spaced)) and not _HARMLESS_NAME.search(spaced)
+    is_secret = re.search(_ALARMING, spaced, re.IGNORECASE)
+    return bool(is_secret) and not re.search(_HARMLESS, spaced, re.IGNORECASE)
 
 
 def file_rule(path: str) -> FileRule | None:
     """The rule that a path of an image or a context falls under."""
-    return next((rule for rule in FILE_RULES if rule.form.search(path)), None)
+    return next((rule for rule in FILE_RULES if re.search(rule.form, path)), None)
