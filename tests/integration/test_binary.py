@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from whit.binary.amd64 import jumps_in
 from whit.binary.calls import open_code
+from whit.binary.callscan import scan_calls
+from whit.binary.callsites import search_calls
 from whit.binary.facts import Linkage, read_facts
 from whit.binary.goinfo import parse_modules
 from whit.binary.text import read_text
@@ -128,6 +130,23 @@ def test_jumps_agree_with_the_disassembler(tmp_path: Path):
             assert {text.start + at for at in found if low < at < high} == told[text.start + low]
             seen += len(found)
     assert seen > 1000
+
+
+@pytest.mark.go
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_calls_are_the_same_one_by_one_and_all_at_once(tmp_path: Path, architecture: str):
+    facts = read_facts(memoryview(program(tmp_path, architecture)))
+    text = read_text(facts.table) if facts.table else None
+    assert text is not None
+    calls = search_calls(text)
+    assert scan_calls(text) == calls
+    assert len(calls.sites) > 1000
+    some = {calls.targets[0], calls.targets[-1]}
+    assert calls.to(some) == [i for i, target in enumerate(calls.targets) if target in some]
+    assert calls.sites_to(calls.targets[0]) == [
+        site for site, target in zip(calls.sites, calls.targets, strict=True)
+        if target == calls.targets[0]
+    ]  # fmt: skip
 
 
 def test_a_jump_that_may_go_anywhere_is_no_answer():

@@ -75,7 +75,7 @@ def build_images(
     """An image for each program, judged, stored and published; none that holds a secret."""
     house = house or open_house()
     request = as_locked(request)
-    programs = start_programs(request, credentials)
+    programs = start_programs(request, credentials, house.head)
     try:
         ahead = None
         if request.pushes:
@@ -93,11 +93,12 @@ def plan_images(
     request: Request, house: House | None = None, listen: Listener = unheard
 ) -> "tuple[Planned, ...]":
     """What the image of each program would hold."""
+    house = house or open_house()
     request = as_locked(request)
-    programs = start_programs(request)
+    programs = start_programs(request, head=house.head)
     try:
         from whit.build.pipeline import plan_only
 
-        return plan_only(request, programs, house or open_house(), listen)
+        return plan_only(request, programs, house, listen)
     finally:
         programs.cancel()

@@ -5,21 +5,26 @@ from pathlib import Path
 
 import msgspec
 
+from whit.golang.headstart import HeadStart
+
 
 class House(msgspec.Struct, frozen=True):
-    """Where things lie on this host, and what time it is (seconds since 1970, UTC)."""
+    """Where things lie on this host, what time it is (seconds since 1970, UTC), and what was begun
+    before there was a house.
+    """
 
     store: str
     cache: str
     now: int
     created: int
+    head: HeadStart | None = None
 
     @property
     def store_path(self) -> Path:
         return Path(self.store)
 
 
-def open_house(environment: dict[str, str] | None = None) -> House:
+def open_house(environment: dict[str, str] | None = None, head: HeadStart | None = None) -> House:
     """WHIT_STORE and WHIT_CACHE, else the XDG data and cache directories.
 
     `created` is SOURCE_DATE_EPOCH or 0: an image must not know when it was made.
@@ -35,6 +40,7 @@ def open_house(environment: dict[str, str] | None = None) -> House:
         cache=env.get("WHIT_CACHE") or f"{cache}/whit",
         now=int(time.time()),
         created=_epoch(env.get("SOURCE_DATE_EPOCH", "")),
+        head=head,
     )
 
 

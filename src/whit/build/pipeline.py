@@ -42,7 +42,7 @@ LATER = (
     *("whit.build.leaks", "whit.report.result"),
 )
 # When Go has worked for so long the program is a new one, and perhaps large.
-WARM_UP_SECONDS = 0.3
+WARM_UP_SECONDS = 0.6
 # From so many programs on, other processes help to read them.
 FEWEST = 4
 

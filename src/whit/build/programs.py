@@ -22,6 +22,7 @@ from whit.model.program import Binary, Recipe
 if TYPE_CHECKING:
     from whit.build.apart import Apart, Credentials
     from whit.golang.compile import Compilation
+    from whit.golang.headstart import HeadStart
     from whit.model.secret import Secrets
 
 MAX_PROGRAM_BYTES = 8 << 30
@@ -39,8 +40,13 @@ class Opened(msgspec.Struct, frozen=True):
     data: memoryview
 
 
-def start_programs(request: Request, credentials: "Credentials | None" = None) -> "Programs":
+def start_programs(
+    request: Request,
+    credentials: "Credentials | None" = None,
+    head: "HeadStart | None" = None,
+) -> "Programs":
     """Start Go for every platform, or take the prebuilt program; returns while Go still works.
+    For the first platform Go may have been started before.
 
     With credentials Go works in two phases, and the first is over when this returns.
     """
@@ -54,7 +60,7 @@ def start_programs(request: Request, credentials: "Credentials | None" = None) -
         apart = compile_apart(recipes_of(request), credentials, os.environ)
         secrets = credentials.secrets
         return Programs((), apart.compilations, request.source, apart=apart, secrets=secrets)
-    return Programs((), _compilations(request), request.source)
+    return Programs((), _compilations(request, head), request.source)
 
 
 class Programs:
@@ -173,13 +179,13 @@ def _installed_path(path: str, sysroot: str) -> str:
     return path if kept else ""
 
 
-def _compilations(request: Request) -> "tuple[Compilation, ...]":
+def _compilations(request: Request, head: "HeadStart | None") -> "tuple[Compilation, ...]":
     from whit.golang.compile import start_compile
 
     started: list[Compilation] = []
     try:
         for recipe in recipes_of(request):
-            started += [start_compile(recipe)]
+            started += [start_compile(recipe, head=None if started else head)]
     except BaseException:
         for compilation in started:
             compilation.cancel()

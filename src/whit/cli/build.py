@@ -8,7 +8,7 @@ import msgspec
 
 from whit.build.call import build_images
 from whit.build.house import House, open_house
-from whit.cli.console import Console
+from whit.cli.console import HEAD_START, Console
 from whit.cli.dockerfile import dockerfile_options
 from whit.cli.options import GroupedCommand, request_from, shared
 
@@ -88,7 +88,7 @@ def command(
     """
     console: Console = context.obj
     request = msgspec.structs.replace(request_from(words), together=together)
-    house = open_house()
+    house = open_house(head=context.meta.get(HEAD_START))
     if words["dockerfile"]:
         words |= {"secrets": secrets, "agents": agents, "runs": runs, "as_json": as_json}
         context.exit(_build_file(words, request, house, console, (metadata, iidfile)))

@@ -9,6 +9,8 @@ import msgspec
 from whit.build.events import Event, Finished, Said, Started, Warned
 from whit.errors import WhitError
 
+# Where a context keeps what was begun before its words were read.
+HEAD_START = "head start"
 BOLD, DIM, RED, YELLOW, GREEN, PLAIN = (
     "\x1b[1m",
     "\x1b[2m",

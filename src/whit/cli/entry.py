@@ -14,10 +14,10 @@ _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 def main() -> None:
     from whit.golang.headstart import start
 
-    start(sys.argv[1:])
+    head = start(sys.argv[1:])
     from whit.cli.main import main as run_whit
 
-    run_whit()
+    run_whit(head)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from importlib import import_module
 import click
 
 from whit import __version__
-from whit.cli.console import Console, open_console
+from whit.cli.console import HEAD_START, Console, open_console
 from whit.errors import Exit, UsageError, WhitError
-from whit.golang.headstart import drop
+from whit.golang.headstart import HeadStart
 
 # verb -> (heading, one line of help); the module is whit.cli.<verb>, loaded when it is called.
 VERBS = {
@@ -82,12 +82,13 @@ def whit(context: click.Context, color: str, quiet: bool) -> None:
     context.obj = open_console(color, quiet=quiet)
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], head: HeadStart | None = None) -> int:
     """Run one command line; every failure becomes text on stderr and a status."""
     console = Console()
     try:
         with whit.make_context("whit", list(arguments)) as context:
             console = context.obj or console
+            context.meta[HEAD_START] = head
             whit.invoke(context)
             return Exit.OK
     except click.exceptions.Exit as done:
@@ -123,14 +124,14 @@ def _interrupted(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> None:
+def main(head: HeadStart) -> None:
     # A verb lives for a fraction of a second: collecting garbage costs more than it frees.
     gc.disable()
     # Go and the sandbox have process groups of their own, which only an exception ends.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     try:
-        status = run(sys.argv[1:])
+        status = run(sys.argv[1:], head)
     except Exception as error:  # noqa: BLE001 - the last border: a bug is told as one
         import traceback
 
@@ -142,10 +143,6 @@ def main() -> None:
         status = Exit.BUG
     sys.stdout.flush()
     sys.stderr.flush()
-    drop()
+    head.drop()
     # Everything is written and closed; taking the interpreter apart would only cost time.
     os._exit(status)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from whit.build.call import plan_images
-from whit.cli.console import Console
+from whit.build.house import open_house
+from whit.cli.console import HEAD_START, Console
 from whit.cli.options import GroupedCommand, request_from, shared
 
 
@@ -31,7 +32,7 @@ def command(
     """
     console: Console = context.obj
     request = request_from(words)
-    plans = plan_images(request, listen=console.hear)
+    plans = plan_images(request, open_house(head=context.meta.get(HEAD_START)), console.hear)
     from whit.needs.planner import why as why_of
     from whit.needs.planner import why_not as why_not_of
     from whit.report.plan import plan_document, plan_lines, why_lines, why_not_lines

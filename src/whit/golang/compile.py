@@ -24,7 +24,7 @@ from whit.golang.cgomemory import may_have_c, remember, remembered, sources_key
 from whit.golang.command import build_arguments, inherited_linker_flags
 from whit.golang.environment import build_environment, go_setting, module_cache
 from whit.golang.gomod import read_gomod
-from whit.golang.headstart import remember as remember_call
+from whit.golang.headstart import HeadStart
 from whit.golang.linkerflags import asks_for, filler
 from whit.golang.output import Made, OutputPlace
 from whit.golang.places import cache_of, go_caches
@@ -47,17 +47,20 @@ def toolchain_for(recipe: Recipe) -> Toolchain:
 
 
 def start_compile(
-    recipe: Recipe, user: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()
+    recipe: Recipe,
+    user: Mapping[str, str] | None = None,
+    prefix: tuple[str, ...] = (),
+    head: HeadStart | None = None,
 ) -> "Compilation":
     """Find Go and start it. `user` is the environment, the process's own when None; `prefix` a
-    command that Go is run by.
+    command that Go is run by. `head` may be this compilation, under way.
     """
     user = os.environ if user is None else user
     env = build_environment(recipe, user)
     env |= go_caches(env)
     gomod_directory = "" if recipe.source.version else recipe.source.directory
     toolchain = find_go(recipe.go, gomod_directory, recipe.offline, env)
-    return Compilation(recipe, env, toolchain, prefix)
+    return Compilation(recipe, env, toolchain, prefix, head)
 
 
 class Compilation:
@@ -69,8 +72,10 @@ class Compilation:
         env: dict[str, str],
         toolchain: Toolchain,
         prefix: tuple[str, ...] = (),
+        head: HeadStart | None = None,
     ) -> None:
         self.recipe, self.toolchain, self._prefix = recipe, toolchain, prefix
+        self._head = head or HeadStart()
         self.warnings: tuple[str, ...] = _early_warnings(
             recipe, env, go_setting("GOFLAGS", env, toolchain.root)
         )
@@ -79,7 +84,7 @@ class Compilation:
             recipe, toolchain, env
         )
         self._fill = _filler(recipe, env)
-        self._place = OutputPlace(recipe, cache_of(env))
+        self._place = OutputPlace(recipe, cache_of(env), self._head)
         try:
             # What Go was called with, and where: the words of one call may start the next build.
             self._calls: list[tuple[list[str], dict[str, str]]] = []
@@ -126,7 +131,7 @@ class Compilation:
     def _leave_head_start(self) -> None:
         """Only where one call was enough; never a value that the user gave for Go's environment."""
         if len(self._calls) == 1 and not self._prefix and not self.recipe.env:
-            remember_call(self._place.root, *self._calls[0], self.recipe.source.directory)
+            self._head.remember(self._place.root, *self._calls[0], self.recipe.source.directory)
 
     def cancel(self) -> None:
         """End what still runs and give the output place free."""
@@ -215,7 +220,9 @@ class Compilation:
             env = self._go_env()
         command = [*self._prefix, *command]
         self._calls.append((command, env))
-        return Running(command, env, recipe.source.directory, self._place.lock)
+        directory = recipe.source.directory
+        started = self._head.take(command, env, directory)
+        return Running(command, env, directory, self._place.lock, started)
 
     def _go_env(self) -> dict[str, str]:
         return go_environment(self.toolchain, self._env)

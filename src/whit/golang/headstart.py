@@ -27,38 +27,104 @@ MAX_RECORD_BYTES = 1 << 16
 _UNSPOKEN = ("-e", "--env", "--set", "--secret")
 
 
-class _Early:
-    """What was started, and the output place that is locked for it."""
+class Begun:
+    """What was started: the output place that is locked for it, the lock, when it was taken by the
+    clock of the file system, and the call.
+    """
 
-    __slots__ = ("begun_nanoseconds", "call", "lock", "root", "spawned")
+    __slots__ = ("call", "lock", "nanoseconds", "root", "spawned")
 
     def __init__(
-        self, root: str, lock: int, begun_nanoseconds: int, call: object, spawned: Spawned
+        self, root: str, lock: int, nanoseconds: int, call: object, spawned: Spawned
     ) -> None:
-        self.root, self.lock, self.begun_nanoseconds = root, lock, begun_nanoseconds
+        self.root, self.lock, self.nanoseconds = root, lock, nanoseconds
         self.call, self.spawned = call, spawned
 
 
-_early: _Early | None = None
-_words: "Sequence[str] | None" = None
+class HeadStart:
+    """The one beginning of a process, handed to its one compilation that may take it."""
+
+    __slots__ = ("_begun", "_words")
+
+    def __init__(self, words: "Sequence[str] | None" = None, begun: Begun | None = None) -> None:
+        """Without words nothing is remembered of what follows."""
+        self._words, self._begun = words, begun
+
+    @property
+    def begun(self) -> Begun | None:
+        return self._begun
+
+    def take_place(self, root: str) -> tuple[int, int] | None:
+        """The lock of the output place and when it was taken, in nanoseconds, if this is the place
+        that is locked already. The lock is the caller's from now on.
+        """
+        begun = self._begun
+        if begun is None or begun.lock < 0:
+            return None
+        if begun.root != root:
+            self.drop()
+            return None
+        lock, begun.lock = begun.lock, -1
+        return lock, begun.nanoseconds
+
+    def take(
+        self, command: "Sequence[str]", environment: "Mapping[str, str]", directory: str
+    ) -> Spawned | None:
+        """The process under way, when it is this one; else it is ended."""
+        begun = self._begun
+        if begun is None or begun.call != (list(command), dict(environment), directory):
+            self.drop()
+            return None
+        self._begun = None
+        return begun.spawned
+
+    def drop(self) -> None:
+        """End what was started and nobody took."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return
+        end_group(begun.spawned.group)
+        os.waitpid(begun.spawned.group, 0)
+        for descriptor in (begun.spawned.output, begun.spawned.errors, begun.lock):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def remember(
+        self,
+        root: str,
+        command: "Sequence[str]",
+        environment: "Mapping[str, str]",
+        directory: str,
+    ) -> None:
+        """Keep the one call of Go that made what the words asked for."""
+        if self._words is None:
+            return
+        changes = [f"{k}={v}" for k, v in environment.items() if os.environ.get(k) != v]
+        changes += [name for name in os.environ if name not in environment]
+        fields = (_FORMAT, root, directory, str(len(command)), *command, *changes)
+        data = "\0".join(fields).encode("utf-8", "surrogateescape")
+        if len(data) > MAX_RECORD_BYTES or any("\0" in field for field in fields):
+            return
+        try:
+            _write(_record(self._words), data)
+        except OSError:
+            return
 
 
-def start(words: "Sequence[str]") -> None:
+def start(words: "Sequence[str]") -> HeadStart:
     """Start what the same words started last time, if anything is known of it."""
-    global _early, _words  # noqa: PLW0603 - one process has one beginning
     if any(word.startswith(_UNSPOKEN) for word in words):
-        return
-    _words = words
+        return HeadStart()
     try:
         with open(_record(words), "rb") as file:
             text = file.read(MAX_RECORD_BYTES).decode("utf-8", "surrogateescape")
         version, root, directory, count, *rest = text.split("\0")
         command, changes = rest[: int(count)], rest[int(count) :]
         if version != _FORMAT or not command or not os.path.isdir(root):
-            return
-        lock, begun = open_locked(root, waits=False)
+            return HeadStart(words)
+        lock, nanoseconds = open_locked(root, waits=False)
     except (OSError, ValueError):
-        return
+        return HeadStart(words)
     environment = dict(os.environ)
     for change in changes:
         name, equals, value = change.partition("=")
@@ -70,79 +136,21 @@ def start(words: "Sequence[str]") -> None:
         spawned = spawn(command, environment, directory, lock)
     except (OSError, ValueError):
         os.close(lock)
-        return
-    _early = _Early(root, lock, begun, (command, environment, directory), spawned)
+        return HeadStart(words)
+    call = (command, environment, directory)
+    return HeadStart(words, Begun(root, lock, nanoseconds, call, spawned))
 
 
-def remember(
-    root: str, command: "Sequence[str]", environment: "Mapping[str, str]", directory: str
-) -> None:
-    """Keep the one call of Go that made what the words asked for; only the first of a process."""
-    global _words
-    words, _words = _words, None
-    if words is None:
-        return
-    changes = [f"{k}={v}" for k, v in environment.items() if os.environ.get(k) != v]
-    changes += [name for name in os.environ if name not in environment]
-    fields = (_FORMAT, root, directory, str(len(command)), *command, *changes)
-    data = "\0".join(fields).encode("utf-8", "surrogateescape")
-    path = _record(words)
-    if len(data) > MAX_RECORD_BYTES or any("\0" in field for field in fields):
-        return
-    try:
+def _write(path: str, data: bytes) -> None:
+    if os.path.isfile(path):
         with open(path, "rb") as file:
             if file.read(MAX_RECORD_BYTES) == data:
                 return
-    except OSError:
-        pass
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     fresh = f"{path}.{os.getpid()}"
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(fresh, "wb") as file:
-            file.write(data)
-        os.replace(fresh, path)
-    except OSError:
-        return
-
-
-def adopt_place(root: str) -> tuple[int, int] | None:
-    """The lock and the begin of the output place, when the early start has locked this one.
-    From now on they are the caller's.
-    """
-    if _early is None:
-        return None
-    if _early.root != root or _early.lock < 0:
-        drop()
-        return None
-    lock, _early.lock = _early.lock, -1
-    return lock, _early.begun_nanoseconds
-
-
-def adopt(
-    command: "Sequence[str]", environment: "Mapping[str, str]", directory: str
-) -> Spawned | None:
-    """The process under way, when it is this one; else it is ended."""
-    global _early
-    if _early is None:
-        return None
-    if _early.call != (list(command), dict(environment), directory):
-        drop()
-        return None
-    spawned, _early = _early.spawned, None
-    return spawned
-
-
-def drop() -> None:
-    """End what was started and nobody took."""
-    global _early
-    if _early is None:
-        return
-    early, _early = _early, None
-    end_group(early.spawned.group)
-    os.waitpid(early.spawned.group, 0)
-    for descriptor in (early.spawned.output, early.spawned.errors, early.lock):
-        if descriptor >= 0:
-            os.close(descriptor)
+    with open(fresh, "wb") as out:
+        out.write(data)
+    os.replace(fresh, path)
 
 
 def _record(words: "Sequence[str]") -> str:

@@ -17,7 +17,7 @@ from time import time
 import msgspec
 
 from whit.errors import BuildSpaceFull, CacheUnwritable, GoStopped, WhitError
-from whit.golang.headstart import adopt_place
+from whit.golang.headstart import HeadStart
 from whit.golang.places import open_locked
 from whit.model.names import Digest, digest_of
 from whit.model.program import Recipe
@@ -40,7 +40,7 @@ class OutputPlace:
 
     __slots__ = ("_begun_nanoseconds", "lock", "root")
 
-    def __init__(self, recipe: Recipe, cache: str) -> None:
+    def __init__(self, recipe: Recipe, cache: str, head: HeadStart | None = None) -> None:
         """Raises CacheUnwritable, BuildSpaceFull. Waits while another build has the lock."""
         same = msgspec.structs.replace(recipe, offline=False)
         self.root = os.path.join(
@@ -48,8 +48,8 @@ class OutputPlace:
         )
         self.lock = -1
         try:
-            place = adopt_place(self.root) or open_locked(self.root, waits=True)
-            self.lock, self._begun_nanoseconds = place
+            place = head.take_place(self.root) if head else None
+            self.lock, self._begun_nanoseconds = place or open_locked(self.root, waits=True)
         except OSError as error:
             self.close()
             raise cache_trouble(error, cache) from error

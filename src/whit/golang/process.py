@@ -13,8 +13,7 @@ from typing import Self
 import msgspec
 
 from whit.errors import GoStopped
-from whit.golang.headstart import adopt
-from whit.golang.spawn import end_group, spawn
+from whit.golang.spawn import Spawned, end_group, spawn
 
 MAX_OUTPUT_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 16
@@ -43,16 +42,17 @@ class Running:
         environment: Mapping[str, str],
         directory: str = "",
         held: int = -1,
+        started: Spawned | None = None,
     ) -> None:
         """Start `command[0]`, an absolute path, in `directory`.
 
         `held` is a descriptor that the program inherits, and with it the lock on what it writes:
-        should we be killed, the lock lasts as long as the orphan.
+        should we be killed, the lock lasts as long as the orphan. `started` is this very call,
+        under way.
         """
         self.command = tuple(command)
-        early = adopt(command, environment, directory) if held >= 0 else None
         try:
-            spawned = early or spawn(command, environment, directory, held)
+            spawned = started or spawn(command, environment, directory, held)
         except (OSError, ValueError) as error:
             raise GoStopped(
                 f"{self.command[0]} could not be started: {error}",

@@ -1,10 +1,15 @@
 """Providers: what they make is what Go reads, and what they refuse they refuse with a reason."""
 
+import base64
+import time
 from pathlib import Path
 
+import certifi
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from whit.bases.certificates import BEGIN, blocks_of, roots_of
+from whit.bases.certificates import BEGIN, _certifi, _end_of, blocks_of, expiry_of, roots_of
 from whit.bases.embedded import Embedded
 from whit.bases.users import Owner, owner_of, users_of
 from whit.bases.zones import zones_asked_by_program, zones_of
@@ -34,6 +39,22 @@ def test_expired_roots_are_left_out_and_counted():
     assert content(none.node) == b""
     assert "expired left out" in none.source
     assert len(content(all_of_them.node)) > 100_000
+
+
+def test_ends_are_read_as_openssl_reads_them():
+    _, place = _certifi()
+    for block in blocks_of(Path(place).read_text()):
+        assert _end_of(block) == time.strftime("%Y%m%d%H%M%S", time.gmtime(expiry_of(block)))
+
+
+def test_certifi_is_found_as_it_says_itself():
+    assert _certifi() == (certifi.__version__, certifi.where())
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_certificate_has_no_end(der: bytes):
+    body = base64.b64encode(der).decode()
+    assert _end_of(f"{BEGIN}\n{body}\n-----END CERTIFICATE-----\n") == ""
 
 
 @pytest.mark.parametrize(
