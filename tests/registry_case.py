@@ -69,7 +69,7 @@ def registry(place: Path, http: str = "", auth: str = "") -> Iterator[Registry]:
 
 def whit(*words: str, cwd: Path | None = None, status: int = 0) -> tuple[str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "whit.cli.main", *words],
+        [sys.executable, "-m", "whit.cli.entry", *words],
         capture_output=True, text=True, check=False, timeout=120, cwd=cwd,
     )  # fmt: skip
     assert done.returncode == status, done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-WHIT = [sys.executable, "-m", "whit.cli.main"]
+WHIT = [sys.executable, "-m", "whit.cli.entry"]
 OWN_C = """package main
 
 /*

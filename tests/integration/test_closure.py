@@ -21,7 +21,7 @@ from whit.binary.elf import read_elf
 from whit.needs.closure import Closure, start_of
 from whit.needs.libraries import closure_of
 
-WHIT = [sys.executable, "-m", "whit.cli.main"]
+WHIT = [sys.executable, "-m", "whit.cli.entry"]
 # Programs of packages that every Debian has, or that this project's own tests install.
 DEBIAN = (
     *("bash", "cat", "cp", "curl", "date", "dd", "df", "dpkg", "dpkg-deb", "expr", "find", "gawk"),

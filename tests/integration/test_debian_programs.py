@@ -19,7 +19,7 @@ import pytest
 
 from certificates import make_certificates
 
-WHIT = [sys.executable, "-m", "whit.cli.main"]
+WHIT = [sys.executable, "-m", "whit.cli.entry"]
 pytestmark = [pytest.mark.sandbox]
 
 

@@ -45,7 +45,7 @@ class Yard:
 
     def start(self, context: Path, *options: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "whit.cli.main", "build", "-f", str(context / "Dockerfile"),
+            [sys.executable, "-m", "whit.cli.entry", "build", "-f", str(context / "Dockerfile"),
              str(context), *options],
             env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -66,7 +66,7 @@ class Yard:
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "whit.cli.main", "run", self.reference, *words],
+            [sys.executable, "-m", "whit.cli.entry", "run", self.reference, *words],
             env=self.env, text=True, capture_output=True, check=False,
         )  # fmt: skip
 

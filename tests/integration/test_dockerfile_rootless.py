@@ -61,7 +61,7 @@ def test_a_user_builds_as_root_does(
     if not os.geteuid():
         subprocess.run(["chown", "-R", f"{USER}:{USER}", str(home)], check=True)
     done = subprocess.run(
-        [*command, "-m", "whit.cli.main", "build", "-f", "Dockerfile", ".",
+        [*command, "-m", "whit.cli.entry", "build", "-f", "Dockerfile", ".",
          "--secret", f"id=key,src={home / 'key'}"],
         cwd=home / "ctx", text=True, capture_output=True, check=False,
         env=env | {"WHIT_STORE": str(home / "store"), "WHIT_CACHE": str(home / "cache")},

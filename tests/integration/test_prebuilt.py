@@ -13,7 +13,7 @@ import pytest
 from whit.binary.facts import Linkage, read_facts
 from whit.errors import BrokenProgram, NotAProgram
 
-WHIT = [sys.executable, "-m", "whit.cli.main"]
+WHIT = [sys.executable, "-m", "whit.cli.entry"]
 ZIG = [sys.executable, "-m", "ziglang"]
 HELLO_C = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
 HELLO_CC = """#include <iostream>

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 PLANS = Path(__file__).parents[1] / "cases" / "plans"
-WHIT = [sys.executable, "-m", "whit.cli.main"]
+WHIT = [sys.executable, "-m", "whit.cli.entry"]
 PROGRAMS = {
     "age": "filippo.io/age/cmd/age@v1.2.0",
     "caddy": "github.com/caddyserver/caddy/v2/cmd/caddy@v2.8.4",
@@ -65,8 +65,7 @@ def shared_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WHIT_CACHE")
     monkeypatch.setenv("WHIT_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("GOFLAGS", "-buildvcs=false")
-    # As their makers publish them; rclone has C code that it does without.
-    monkeypatch.setenv("CGO_ENABLED", "0")
+    monkeypatch.delenv("CGO_ENABLED", raising=False)
 
 
 def source_of(name: str) -> str:

@@ -115,7 +115,7 @@ def store() -> Iterator[Store]:
 def login(host: str, password: str, cwd: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [
-            *(sys.executable, "-m", "whit.cli.main", "login", host),
+            *(sys.executable, "-m", "whit.cli.entry", "login", host),
             *("-u", "me", "--password-stdin", *words),
         ],
         input=password + "\n", capture_output=True, text=True, check=False, cwd=cwd, timeout=60,

@@ -125,7 +125,7 @@ def _surroundings(environment: Mapping[str, str], place: str) -> dict[str, str]:
 
 
 def _run(arguments: list[str], cwd: Path, env: dict[str, str]) -> bytes:
-    command = [sys.executable, "-m", "whit.cli.main", "-q", *arguments]
+    command = [sys.executable, "-m", "whit.cli.entry", "-q", *arguments]
     try:
         done = subprocess.run(
             command, cwd=cwd, env=env, capture_output=True, check=False, timeout=SECONDS,

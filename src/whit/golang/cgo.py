@@ -11,6 +11,7 @@ at stake, static where the C code asks for no library but libc, dynamic otherwis
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
@@ -51,6 +52,9 @@ _LIBC_FLAGS = {"-lc", "-lm", "-ldl", "-lpthread", "-lrt", "-lutil", "-lresolv", 
 # The glibc that zig links dynamic programs against: that of Debian 11 and RHEL 9's age.
 _OLDEST_GLIBC = "2.31"
 _SYSTEM_USES = ("net", "os/user")
+# C code that does in an image what the package's Go version does without: all it does is to load
+# libsystemd, which no image has that systemd does not start in. Its programs are published without.
+_SPARE = re.compile(r"github\.com/coreos/go-systemd(/v\d+)?/(internal/dlopen|util)")
 # What an external linker is told so that -s and -w mean what they mean to Go's own.
 _STRIP = {Strip.ALL: ("-s",), Strip.DWARF: ("-Wl,--strip-debug",), Strip.NONE: ()}
 EXTRA_HINT = "pip install 'whit[cgo]' brings a C compiler with every libc (400 MB)"
@@ -138,9 +142,10 @@ def read_answer(outcome: Outcome) -> tuple[CPackage, ...]:
 
 def better_way(packages: Sequence[CPackage], recipe: Recipe, env: Mapping[str, str]) -> Way:
     """The way for these packages. Errors: NoCCompiler when C is needed and nothing compiles it."""
-    own = [package for package in packages if not package.is_standard]
+    spare = [package.path for package in packages if _SPARE.fullmatch(package.path)]
+    own = [p for p in packages if not p.is_standard and p.path not in spare]
     if not own:
-        uses = [p.path for p in packages if p.path in _SYSTEM_USES]
+        uses = [p.path for p in packages if p.path in _SYSTEM_USES] + spare
         word = "have" if len(uses) > 1 else "has"
         reason = f"{' and '.join(uses)} {word} Go code for the same" if uses else ""
         return msgspec.structs.replace(OFF, reason=reason)

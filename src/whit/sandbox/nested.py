@@ -40,7 +40,7 @@ def enter_namespace(arguments: tuple[str, ...]) -> None:
     """
     if os.geteuid() == 0 or os.environ.get(_MARK):
         return
-    words = (sys.executable, "-m", "whit.cli.main", *arguments)
+    words = (sys.executable, "-m", "whit.cli.entry", *arguments)
     command = namespace_command(words, read_host())
     os.execve(command[0], command, os.environ | {_MARK: "1"})  # noqa: S606
 

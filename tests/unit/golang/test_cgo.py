@@ -152,3 +152,14 @@ def test_no_compiler_at_all():
     assert way.mode is Cgo.OFF
     assert "it is left out" in way.warning
     assert after_static(RECIPE, {"PATH": ""}, first_way(RECIPE, {})[0]) is None
+
+
+def test_c_code_that_only_looks_for_systemd_is_spared(tools: Mapping[str, str]):
+    systemd = "github.com/coreos/go-systemd/v22"
+    opens = CPackage(f"{systemd}/internal/dlopen", False, (), True)
+    asks = CPackage(f"{systemd}/util", False, (), False)
+    way = better_way((*STANDARD, opens, asks), RECIPE, tools)
+    assert way.mode is Cgo.OFF
+    assert f"{systemd}/util" in way.reason
+    journal = CPackage(f"{systemd}/sdjournal", False, (), False)
+    assert better_way((*STANDARD, opens, journal), RECIPE, tools).mode is not Cgo.OFF
