@@ -173,7 +173,7 @@ def _image(
         digests=digests,
         open_directory=lambda place: open_context(place, _ignored(place), patterns),
         patterns=patterns,
-        fetch=lambda add, urls: _fetched(add, urls, house, request),
+        fetch=lambda add, urls: _fetched(add, urls, room, request),
         place=lambda instruction: read.dockerfile.place(instruction.span),
     )
     memory = Memory(store, f"{os.path.abspath(asked.file)} {asked.target} {platform}")
@@ -200,11 +200,13 @@ def _registries(request: Request) -> "Registries":
 
 
 def _fetched(
-    instruction: Transfer, urls: tuple[str, ...], house: House, request: Request
+    instruction: Transfer, urls: tuple[str, ...], room: Room, request: Request
 ) -> tuple[Fetched, ...]:
     from whit.build.dockerfile.fetch import fetch_urls
+    from whit.build.dockerfile.git import Cloning
 
-    return fetch_urls(instruction, urls, house.cache, offline=request.offline)
+    cloning = Cloning(room.snapshots, room.secrets, room.agents, request.offline)
+    return fetch_urls(instruction, urls, room.cache, cloning)
 
 
 def _room(asked: Asked, house: House, store: Store, snapshots: Snapshots, listen: Listener) -> Room:

@@ -17,12 +17,15 @@ from urllib.request import getproxies, proxy_bypass
 import msgspec
 
 from whit.build.dockerfile.transfer import Fetched
+from whit.dockerfile.gitrefs import GitRef, check_commit, parse_git_ref
 from whit.dockerfile.instructions import Add, Transfer
 from whit.errors import CannotFetch, RefusedInstruction
 from whit.store.steps import key_of
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
+
+    from whit.build.dockerfile.git import Cloning
 
 _CHUNK_BYTES = 1 << 20
 _GREATEST_BYTES = 8 << 30
@@ -38,27 +41,50 @@ class _Note(msgspec.Struct, frozen=True):
 
 
 def fetch_urls(
-    instruction: Transfer, urls: tuple[str, ...], cache: str, *, offline: bool
+    instruction: Transfer, urls: tuple[str, ...], cache: str, cloning: "Cloning"
 ) -> tuple[Fetched, ...]:
-    """Errors: CannotFetch, RefusedInstruction."""
+    """Downloads and repositories. Errors: CannotFetch, RefusedInstruction."""
     if not isinstance(instruction, Add):
         raise RefusedInstruction(
-            f"COPY takes no URL: {urls[0]}", hint="ADD does, and --checksum keeps it the same"
+            f"COPY takes no URL and no repository: {urls[0]}",
+            hint="ADD does, and --checksum keeps it the same",
         )
     if instruction.checksum and len(instruction.sources) != 1:
         raise RefusedInstruction(
             "--checksum is for one source only", hint="write an ADD for each download"
         )
-    return tuple(_fetched(url, instruction.checksum, cache, offline=offline) for url in urls)
+    found = []
+    for url in urls:
+        ref = parse_git_ref(url)
+        found.append(
+            _fetched(url, instruction.checksum, cache, offline=cloning.offline)
+            if ref is None
+            else _cloned(url, ref, instruction, cloning)
+        )
+    return tuple(found)
+
+
+def _cloned(url: str, ref: GitRef, instruction: Add, cloning: "Cloning") -> Fetched:
+    from whit.build.dockerfile.git import clone
+
+    if instruction.checksum:
+        check_commit(url, instruction.checksum)
+    for said, asked in (
+        (ref.checksum, instruction.checksum),
+        (ref.keeps_git, instruction.keeps_git),
+    ):
+        if said and asked is not None and asked not in ("", said):
+            raise RefusedInstruction(
+                f"ADD {url} says {said} and its flag says {asked}", hint="leave one of the two out"
+            )
+    keeps = ref.keeps_git if ref.keeps_git is not None else bool(instruction.keeps_git)
+    done = clone(ref, cloning, keeps_git=keeps, checksum=instruction.checksum)
+    what = f"{done.commit} {ref.subdir} {keeps} {ref.has_submodules}"
+    return Fetched(done.files, "", what, tree="/" + ref.subdir)
 
 
 def _fetched(url: str, checksum: str, cache: str, *, offline: bool) -> Fetched:
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        raise RefusedInstruction(
-            f"ADD {url}: whit fetches http and https, no repositories yet",
-            hint="clone it next to the Dockerfile and COPY it",
-        )
     if checksum and not checksum.startswith("sha256:"):
         raise RefusedInstruction(f"--checksum={checksum} is no digest", hint="write sha256:…")
     place = Path(cache) / "downloads" / key_of("download", url)[:20]

@@ -23,6 +23,7 @@ from whit.build.dockerfile.sources import FileDigests, Filtered, IsHidden
 from whit.build.dockerfile.transfer import Fetched, Move, move_files
 from whit.build.events import Finished
 from whit.dockerfile.config import apply_step
+from whit.dockerfile.gitrefs import is_remote
 from whit.dockerfile.graph import (
     BuildGraph,
     FromBuildContext,
@@ -287,7 +288,7 @@ class Stages:
         hidden, reopens = None, False
         if instruction.excludes:
             hidden, reopens = self._sources.patterns(instruction.excludes)
-        urls = tuple(source for source in instruction.sources if _is_remote(source))
+        urls = tuple(source for source in instruction.sources if is_remote(source))
         return Move(
             instruction=instruction,
             shown=shown,
@@ -344,10 +345,6 @@ def open_context(directory: str, patterns: tuple[str, ...], read: Patterns) -> S
         return stack
     is_hidden, reopens = read(patterns)
     return Filtered(stack, is_hidden, reopens=reopens)
-
-
-def _is_remote(source: str) -> bool:
-    return source.startswith(("http://", "https://", "git://", "git@", "ssh://"))
 
 
 def _shown(instruction: Instruction) -> str:

@@ -18,7 +18,7 @@ from whit.build.dockerfile.sources import IsHidden, Picked, digest_of_picked
 from whit.build.events import Warned
 from whit.dockerfile.instructions import Add, Copy, Transfer
 from whit.dockerfile.modes import check_mode
-from whit.errors import BrokenLayer, RefusedInstruction, WhitError
+from whit.errors import BrokenLayer, NoSuchSource, RefusedInstruction, WhitError
 from whit.layer.stack import Found, Stack
 from whit.store.snapshots import Draft, remove
 from whit.store.steps import key_of
@@ -27,12 +27,15 @@ _SNIFFED_BYTES = 6
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """A download: its bytes lie in a file, its name is the URL's last part."""
+    """A download: its bytes lie in a file, its name is the URL's last part. Of a repository `path`
+    is the checkout, and `tree` the directory in it that is meant.
+    """
 
     path: str
     name: str
     digest: str
     mtime: int = 0
+    tree: str = ""
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -136,6 +139,9 @@ def _write(
     for file in move.instruction.files:
         target.write_file(file.content.encode(), file.name, move.destination, plain)
     for fetched in move.fetched:
+        if fetched.tree:
+            _write_tree(fetched, target, move.destination, manner)
+            continue
         if move.unpacks_fetched and is_archive(fetched.path):
             _unpack(fetched.path, target, draft, move.destination, manner)
             continue
@@ -144,6 +150,20 @@ def _write(
         found = Found(fetched.path, os.lstat(fetched.path))
         target.copy(Stack(()), Picked(fetched.name, "", found), move.destination, plain)
     target.finish()
+
+
+def _write_tree(fetched: Fetched, target: Target, destination: str, manner: Manner) -> None:
+    """The contents of a directory of a checkout, which root owns."""
+    stack = Stack((fetched.path,))
+    path = stack.resolve(fetched.tree)
+    found = stack.find(path)
+    if found is None or not found.is_directory:
+        raise NoSuchSource(
+            f"the repository has no directory {fetched.tree[1:]}",
+            hint="after the colon of #REF:SUBDIR stands a directory of that commit",
+        )
+    inside = msgspec.structs.replace(manner, is_context=True, is_settled=False)
+    target.copy(stack, Picked("", path, found), destination, inside)
 
 
 # ---- archives -------------------------------------------------------------------------------
