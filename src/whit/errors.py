@@ -540,6 +540,18 @@ class CannotFetch(WorldError):
     temporary = True
 
 
+class NoFailedStep(RequestError):
+    """`whit debug` finds no step that it could open."""
+
+    code = "D107"
+
+
+class CheckFailed(RequestError):
+    """A Dockerfile that asks not to be built while the lint has something to say."""
+
+    code = "D108"
+
+
 # ---- sandbox and prove ----------------------------------------------------------------------
 
 

@@ -260,15 +260,45 @@ def test_a_failed_step_shows_its_output_and_how_to_look_inside(yard: Yard, conte
     assert "what went wrong" in said
     assert "error[D104]" in said
     assert "ended with status 7" in said
-    script = said.partition(": sh ")[2].split()[0]
-    assert Path(script).read_text().startswith("#!/bin/sh")
+    step = said.partition(": whit debug ")[2].split()[0]
+    debug = [sys.executable, "-m", "whit.cli.main", "debug"]
     done = subprocess.run(
-        ["script", "-qec", f"sh {script}", "/dev/null"], input="echo in-$((40+2))\nexit\n",
-        text=True, capture_output=True, check=False, timeout=30,
+        ["script", "-qec", " ".join([*debug, step]), "/dev/null"],
+        input="echo in-$((40+2))\nexit\n",
+        env=yard.env, text=True, capture_output=True, check=False, timeout=30,
     )  # fmt: skip
     assert "in-42" in done.stdout
+    plain = subprocess.run(
+        [*debug, "-c", "ls -d /bin; id -u; exit 3"], env=yard.env, text=True, capture_output=True,
+        check=False, timeout=30,
+    )  # fmt: skip
+    assert (plain.returncode, plain.stdout) == (3, "/bin\n0\n")
+    listed = subprocess.run([*debug, "--list"], env=yard.env, text=True, capture_output=True,
+                            check=True)  # fmt: skip
+    assert step in listed.stdout
+    assert "exit 7" in listed.stdout
+    none = subprocess.run([*debug, "zzz"], env=yard.env, text=True, capture_output=True,
+                          check=False)  # fmt: skip
+    assert none.returncode == 1
+    assert "error[D107]" in none.stderr
     for path in (yard.place / "cache/run").glob("*"):
         os.utime(path, (0, 0))
+
+
+def test_check_lints_and_builds_nothing(yard: Yard, context: Path) -> None:
+    write(context, "FROM scratch as one\nCOPY f /f\n", f="x")
+    before = len(list((yard.place / "cache/snapshots").glob("*")))
+    yard.build(context, "--check", status=1)
+    assert "FromAsCasing" in yard.reference
+    assert len(list((yard.place / "cache/snapshots").glob("*"))) == before
+    write(context, "FROM scratch AS one\nCOPY f /f\n")
+    yard.build(context, "--check")
+    write(context, "# check=error=true\nFROM scratch as one\nCOPY f /f\n")
+    said = yard.build(context, status=1)
+    assert "error[D108]" in said
+    assert "FromAsCasing" in said
+    write(context, "# check=skip=FromAsCasing;error=true\nFROM scratch as one\nCOPY f /f\n")
+    yard.build(context)
 
 
 def test_pruned_stages_do_not_run_and_targets_are_chosen(yard: Yard, context: Path) -> None:

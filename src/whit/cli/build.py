@@ -124,8 +124,10 @@ def _build_file(
     files: tuple[Path | None, Path | None],
 ) -> int:
     """A Dockerfile's image, told as any other; the status to end with."""
-    from whit.cli.dockerfile import build_file
+    from whit.cli.dockerfile import build_file, check_file
 
+    if words["checks"]:
+        return check_file(words, request.directory, console)
     built = build_file(words, request, house, console)
     if any(files):
         _write_files((), *files, built)

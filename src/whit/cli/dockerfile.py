@@ -28,6 +28,7 @@ OPTIONS = (
                  help="No file is younger than SOURCE_DATE_EPOCH."),
     click.option("--slim", "slims", is_flag=True,
                  help="Keep of its image what the program needs."),
+    click.option("--check", "checks", is_flag=True, help="Only lint it; build nothing."),
     click.option("--no-cache", is_flag=True, help="Do every step anew."),
     click.option("--memory", default="", metavar="SIZE", help="Limit each RUN's memory: 512m, 2g."),
     click.option("--pids", default=0, metavar="N", help="Limit each RUN's processes."),
@@ -38,6 +39,25 @@ def dockerfile_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(OPTIONS):
         function = option(function)
     return function
+
+
+def check_file(words: Mapping[str, Any], directory: str, console: Console) -> int:
+    """--check: lint as this build would be made; the status to end with."""
+    from whit.build.dockerfile.asked import find_file, parse_arguments
+    from whit.cli.lint import is_bad, linted_file, read_file
+    from whit.dockerfile.parser import parse
+    from whit.report.lint import lint_document, lint_lines
+
+    context = os.path.join(directory, words["source"] or ".")
+    file = find_file(words["dockerfile"], context)
+    dockerfile = parse(read_file(file), os.path.relpath(file))
+    arguments = parse_arguments(words["build_args"], os.environ)
+    linted = linted_file(dockerfile, context, words["target"], arguments)
+    if words["as_json"]:
+        console.document(lint_document(dockerfile, linted))
+    else:
+        console.out(lint_lines(dockerfile, linted))
+    return int(is_bad(linted))
 
 
 def build_file(

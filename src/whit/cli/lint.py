@@ -9,7 +9,9 @@ from whit.cli.console import Console
 from whit.errors import BadDockerfile, UsageError
 
 if TYPE_CHECKING:
-    from whit.dockerfile.findings import Finding
+    from whit.dockerfile.findings import Finding, Settings
+    from whit.dockerfile.lint import Linted
+    from whit.dockerfile.parser import Dockerfile
     from whit.dockerfile.patterns import Patterns
 
 NAMES = ("Dockerfile", "dockerfile")
@@ -48,12 +50,8 @@ def command(
     `# check=skip=RULE` above an instruction, or at the top for the whole file, silences a rule.
     """
     from whit import __version__
-    from whit.build.request import host_platform
-    from whit.dockerfile.findings import Level, Settings
-    from whit.dockerfile.lint import lint
-    from whit.dockerfile.lintsteps import Surroundings
+    from whit.dockerfile.findings import Settings
     from whit.dockerfile.parser import parse
-    from whit.dockerfile.stages import PlanOptions
     from whit.report.lint import lint_document, lint_lines, sarif_document
 
     console: Console = context.obj
@@ -62,11 +60,11 @@ def command(
     known_rules((*skip, *experimental))
     file = find_dockerfile(path)
     dockerfile = parse(read_file(file), file)
-    platform = host_platform()
-    options = PlanOptions(platform, platform, target, tuple(map(split_argument, arguments)))
-    around = Surroundings(ignored_by(directory or os.path.dirname(file) or ".", file))
     settings = Settings(frozenset(skip), frozenset(experimental))
-    linted = lint(dockerfile, options, around, settings)
+    build_args = tuple(map(split_argument, arguments))
+    linted = linted_file(
+        dockerfile, directory or os.path.dirname(file), target, build_args, settings
+    )
     if fix:
         mend(console, file, dockerfile.lines, linted.findings, writes=write)
     elif as_sarif:
@@ -75,9 +73,39 @@ def command(
         console.document(lint_document(dockerfile, linted))
     else:
         console.out(lint_lines(dockerfile, linted))
-    is_bad = any(finding.rule.level is Level.WARNING for finding in linted.findings)
-    if (is_bad or (linted.is_strict and linted.findings)) and not fix:
+    if not fix and is_bad(linted):
         context.exit(1)
+
+
+def linted_file(
+    dockerfile: "Dockerfile",
+    directory: str,
+    target: str,
+    build_args: tuple[tuple[str, str], ...],
+    settings: "Settings | None" = None,
+) -> "Linted":
+    """`directory` is the build context, whose .dockerignore is read."""
+    from whit.build.request import host_platform
+    from whit.dockerfile.lint import lint
+    from whit.dockerfile.lintsteps import Surroundings
+    from whit.dockerfile.stages import PlanOptions
+
+    platform = host_platform()
+    options = PlanOptions(platform, platform, target, build_args)
+    return lint(
+        dockerfile,
+        options,
+        Surroundings(ignored_by(directory or ".", dockerfile.file)),
+        settings,
+    )
+
+
+def is_bad(linted: "Linted") -> bool:
+    """Whether there are warnings, or findings that the file itself calls errors."""
+    from whit.dockerfile.findings import Level
+
+    warns = any(finding.rule.level is Level.WARNING for finding in linted.findings)
+    return warns or (linted.is_strict and bool(linted.findings))
 
 
 def known_rules(names: tuple[str, ...]) -> None:

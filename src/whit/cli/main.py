@@ -25,6 +25,7 @@ VERBS = {
     "size": ("understand", "Show where the bytes of a program or an image go."),
     "explain": ("understand", "Print the page of a code such as N010."),
     "run": ("use", "Run an image of the local store."),
+    "debug": ("use", "Open a shell where a step of a Dockerfile failed."),
     "config": ("use", "Show and check what a program reads from its environment."),
     "copy": ("move", "Copy an image between registries, archives and engines."),
     "login": ("move", "Keep a registry's credentials."),

@@ -8,7 +8,6 @@ exist before are taken out of the upper directory again; /dev, /proc and /sys st
 
 import os
 import platform
-import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from whit.layer.stack import Stack
+from whit.sandbox.again import Again, again_command, write_again
 from whit.sandbox.document import (
     Capabilities,
     Linux,
@@ -112,8 +112,8 @@ def run_step(
 ) -> Outcome:
     """Run it; every piece of output goes to `sink` as it comes, the last of it is in the Outcome.
 
-    A step that fails leaves the workspace for an hour, with `again` in it, a script that opens a
-    shell where the step began. Raises CannotStart, RuntimeFailed.
+    A step that fails leaves the workspace for an hour, with what opens a shell where it began.
+    Raises CannotStart, RuntimeFailed.
     """
     limits = request.limits
     with holding(limits, runtime, host, workspace.name) as hold:
@@ -171,7 +171,7 @@ def _run(
     status = 128 - status if status < 0 else status
     if status and not stopper.is_stopped:
         _write_again(request, document, places, runtime, workspace, host)
-        call.raise_complaint(request.args[0], f"sh {workspace.path}/again")
+        call.raise_complaint(request.args[0], again_command(workspace.name))
         workspace.keep()
     if not status:
         remove_stubs(Path(request.upper), below, stubs)
@@ -340,7 +340,9 @@ def _write_again(
     workspace: Workspace,
     host: HostFacts,
 ) -> None:
-    """A script that opens a shell on a fresh copy of what the step began with; without secrets."""
+    """What `whit debug` starts: a shell on a fresh copy of what the step began with; without
+    secrets.
+    """
     base = workspace.path / "shell"
     for name in ("upper", "work", "bundle", "state"):
         (base / name).mkdir(parents=True)
@@ -356,7 +358,5 @@ def _write_again(
     command = runtime.uncovered.command(
         str(base / "state"), "run", "--bundle", str(base / "bundle")
     )
-    words = shlex.join([*prefix, *command, f"{workspace.name}-again"])
-    title = request.title.replace("\n", "\n# ")
-    text = f"#!/bin/sh\n# A shell where this step began:\n# {title}\nexec {words}\n"
-    (workspace.path / "again").write_text(text)
+    words = (*prefix, *command, f"{workspace.name}-again")
+    write_again(workspace.path, Again(request.title, words, str(base / "bundle")))

@@ -24,7 +24,7 @@ from whit.dockerfile.ignore import patterns, read_ignore
 from whit.dockerfile.instructions import Transfer
 from whit.dockerfile.parser import Dockerfile, parse
 from whit.dockerfile.stages import PlanOptions, plan_stages
-from whit.errors import UsageError
+from whit.errors import CheckFailed, UsageError
 from whit.model.image import Compression, Image
 from whit.model.names import Platform
 from whit.model.result import Receipt
@@ -125,7 +125,30 @@ def _read(asked: Asked) -> _Read:
     with open(asked.file, "rb") as file:
         data = file.read(_GREATEST_BYTES + 1)
     dockerfile = parse(data, os.path.relpath(asked.file))
+    if any(one.name == "check" and "error=true" in one.value for one in dockerfile.directives):
+        _refuse_findings(dockerfile, asked)
     return _Read(dockerfile, _ignored(asked.context, asked.file))
+
+
+def _refuse_findings(dockerfile: Dockerfile, asked: Asked) -> None:
+    """`# check=error=true`: docker's rules end the build. Errors: CheckFailed."""
+    from whit.dockerfile.lint import lint
+    from whit.dockerfile.lintsteps import Surroundings
+    from whit.dockerfile.patterns import compile_patterns
+    from whit.report.lint import lint_lines
+
+    platform = host_platform()
+    options = PlanOptions(platform, platform, asked.target, asked.arguments)
+    ignored = compile_patterns(_ignored(asked.context, asked.file))
+    linted = lint(dockerfile, options, Surroundings(ignored))
+    found = tuple(finding for finding in linted.findings if finding.rule.is_dockers)
+    if linted.is_strict and found:
+        shown = msgspec.structs.replace(linted, findings=found)
+        raise CheckFailed(
+            f"{dockerfile.file} asks for `check=error=true`, and the lint has findings",
+            hint="`whit lint --fix` mends what is safe",
+            output="\n".join(lint_lines(dockerfile, shown)),
+        )
 
 
 def _ignored(context: str, dockerfile: str = "") -> tuple[str, ...]:

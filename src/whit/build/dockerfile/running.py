@@ -111,6 +111,7 @@ def _key(room: Room, files: Files, command: Command) -> str:
 
 def _execute(room: Room, files: Files, command: Command, draft: Draft, below: Stack) -> None:
     from whit.prove.observe import can_run
+    from whit.sandbox.again import again_command
     from whit.sandbox.spec import Limits, Network
     from whit.sandbox.step import StepRequest, run_step
     from whit.sandbox.workspace import open_workspace
@@ -150,11 +151,12 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
         outcome = run_step(request, runtime, workspace, host, lines.hear, room.stopper)
         lines.end()
         if outcome.status:
+            again = again_command(workspace.name)
             bound = room.memory_bytes and outcome.status == _KILLED
             raise StepFailed(
                 f"{command.shown} ended with status {outcome.status}"
                 + (" (killed: it may have wanted more than --memory allows)" if bound else ""),
-                hint=f"for an hour this opens a shell where it began: sh {workspace.path}/again",
+                hint=f"for an hour this opens a shell where it began: {again}",
                 output=room.secrets.hidden(_tail(outcome.output)),
             )
 
