@@ -248,6 +248,10 @@ class RegistryRefused(WorldError):
     code = "R011"
 
 
+class BlobUnknown(RegistryRefused):
+    """A manifest that is refused because the registry does not have a blob that it names."""
+
+
 class NotAuthorized(WorldError):
     """A registry that wants other credentials than those at hand."""
 

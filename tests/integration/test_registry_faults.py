@@ -26,6 +26,7 @@ from whit.build.events import unheard
 from whit.build.registries import Registries
 from whit.errors import (
     BadAnswer,
+    BlobUnknown,
     InvalidImage,
     NoSuchManifest,
     NotAuthorized,
@@ -294,6 +295,25 @@ def test_a_failure_that_passes_is_waited_out(
     wanted = push(there, store)
     assert there.manifests["app", "1"]
     assert get(there, store) == wanted
+
+
+UNKNOWN = b'{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown"}]}'
+
+
+def test_a_blob_that_another_client_is_still_sending_is_asked_for_again(
+    there: Hostile, store: Store
+):
+    there.faults.append(once(when("PUT", "/manifests/", Reply(400, {}, UNKNOWN))))
+    wanted = push(there, store)
+    assert get(there, store) == wanted
+
+
+def test_a_blob_that_stays_unknown_is_said(there: Hostile, store: Store):
+    there.faults.append(when("PUT", "/manifests/", Reply(400, {}, UNKNOWN)))
+    with pytest.raises(BlobUnknown, match="400"):
+        push(there, store)
+    assert not there.manifests
+    assert there.count("PUT", "/manifests/") < 10
 
 
 def test_the_registry_says_how_long_to_wait(there: Hostile, store: Store):

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
-from whit.errors import NotAuthorized
+from whit.errors import BlobUnknown, NotAuthorized
 from whit.oci.documents import Descriptor
 from whit.oci.graph import Content
 from whit.registry.client import Repository
@@ -23,6 +23,9 @@ from whit.registry.client import Repository
 JOBS = 4
 # Repositories that are asked for a blob before it is sent.
 MAX_SOURCES = 2
+# A registry may say of a blob that it has it while another client is still sending it, and of the
+# manifest that it has not; then all is asked once more.
+ATTEMPTS = 5
 
 OpenBlobAt = Callable[[Descriptor, int], BinaryIO]
 
@@ -66,10 +69,16 @@ def push(
     if not missing:
         return Pushed(requests=repository.transport.count - before + len(found), was_there=True)
     counts = _Counts()
-    if len(missing) == len(references):
-        _push_parts(content, repository, open_at, memory, counts)
-    for reference in missing:
-        repository.put(reference, content.root)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            if len(missing) == len(references):
+                _push_parts(content, repository, open_at, memory, counts)
+            for reference in missing:
+                repository.put(reference, content.root)
+            break
+        except BlobUnknown:
+            if attempt == ATTEMPTS:
+                raise
     requests = repository.transport.count - before + len(found)
     return msgspec.structs.replace(counts.value, requests=requests)
 

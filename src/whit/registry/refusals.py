@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from whit.errors import (
+    BlobUnknown,
     NoSuchManifest,
     NotAuthorized,
     RegistryRefused,
@@ -63,7 +64,8 @@ def refusal_of(method: str, url: str, status: int, data: bytes, credential: str)
     )
     if status == 413:
         hint = "the registry, or a proxy before it, limits the size of a request"
-    return RegistryRefused(f"{host} answers {status} to {what}", hint=hint, output=output)
+    kind = BlobUnknown if "MANIFEST_BLOB_UNKNOWN" in codes else RegistryRefused
+    return kind(f"{host} answers {status} to {what}", hint=hint, output=output)
 
 
 _404_HINT = "look at the name and the tag; private repositories need a login: `whit login`"
