@@ -261,7 +261,7 @@ def test_a_failed_step_shows_its_output_and_how_to_look_inside(yard: Yard, conte
     assert "error[D104]" in said
     assert "ended with status 7" in said
     step = said.partition(": whit debug ")[2].split()[0]
-    debug = [sys.executable, "-m", "whit.cli.main", "debug"]
+    debug = [sys.executable, "-m", "whit.cli.entry", "debug"]
     done = subprocess.run(
         ["script", "-qec", " ".join([*debug, step]), "/dev/null"],
         input="echo in-$((40+2))\nexit\n",

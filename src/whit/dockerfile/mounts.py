@@ -207,3 +207,13 @@ def _one_of(word: str, known: Iterable[str]) -> str:
 
 def _refuse(message: str, hint: str | None = None) -> NoReturn:
     raise BadInstruction(message, hint=hint)
+
+
+def placed(mount: Mount, working_dir: str) -> Mount:
+    """The mount with its target as an absolute path. Errors: BadInstruction for the root."""
+    if not mount.target and not isinstance(mount, BindMount):
+        return mount
+    target = posixpath.normpath(posixpath.join("/", working_dir, mount.target))
+    if target.strip("/") == "":
+        _refuse("a mount cannot cover the root directory")
+    return msgspec.structs.replace(mount, target=target.replace("//", "/"))

@@ -139,7 +139,12 @@ def _chunks(host: str) -> Iterator[bytes]:
 
 
 def _is_same_directory(status: os.stat_result, before: Found | None) -> bool:
-    return before is not None and _looks_same(status, before.status)
+    """Its time does not count, as with BuildKit: whoever touches a file in it changes that."""
+    return before is not None and (status.st_mode, status.st_uid, status.st_gid) == (
+        before.status.st_mode,
+        before.status.st_uid,
+        before.status.st_gid,
+    )
 
 
 def _looks_same(one: os.stat_result, other: os.stat_result) -> bool:

@@ -195,10 +195,15 @@ def _document(
     return RuntimeDocument(
         oci_version=OCI_VERSION,
         process=Process(
-            user=User(account.uid, account.gid, account.groups),
+            # The own group is among the further ones, as with docker: without it, a program that
+            # gives up its group would gain what is open to all but that group.
+            user=User(account.uid, account.gid, tuple(sorted({account.gid, *account.groups}))),
             args=request.args,
             cwd=request.working_dir,
-            env=tuple(f"{name}={value}" for name, value in (*request.env, *request.secret_env)),
+            env=tuple(
+                f"{name}={value}"
+                for name, value in (*_home(request), *request.env, *request.secret_env)
+            ),
             # For every user: the kernel takes them from whoever is not root inside.
             capabilities=Capabilities(CAPABILITIES, CAPABILITIES, CAPABILITIES),
             rlimits=hold.rlimits,
@@ -214,6 +219,13 @@ def _document(
             readonly_paths=READONLY_PATHS if host.is_root else (),
         ),
     )
+
+
+def _home(request: StepRequest) -> tuple[tuple[str, str], ...]:
+    """Runtimes differ in what they say of a user that passwd does not know."""
+    if any(name == "HOME" for name, _ in request.env):
+        return ()
+    return (("HOME", request.account.home or "/"),)
 
 
 def _kernel_mounts(host: HostFacts, network: Network) -> tuple[MountPoint, ...]:
@@ -348,7 +360,7 @@ def _write_again(
         (base / name).mkdir(parents=True)
     kept = tuple(place for place in places if place.mount.secret is None)
     hidden = {place.mount.target for place in places} - {place.mount.target for place in kept}
-    env = tuple(f"{name}={value}" for name, value in request.env)
+    env = tuple(f"{name}={value}" for name, value in (*_home(request), *request.env))
     process = msgspec.structs.replace(document.process, args=("/bin/sh",), env=env, terminal=True)
     mounts = tuple(mount for mount in document.mounts if mount.destination not in hidden)
     shell = msgspec.structs.replace(document, process=process, mounts=mounts)

@@ -109,7 +109,8 @@ class Target:
 
         Errors: CannotCopy, ContentChanged.
         """
-        made_mode = int(manner.mode, 8) if is_octal(manner.mode) else 0o755
+        # BuildKit makes directories without the bits of setuid, setgid and sticky.
+        made_mode = int(manner.mode, 8) & 0o777 if is_octal(manner.mode) else 0o755
         if destination.endswith(("/", "/.")):
             self.make_directory(self.resolve(destination), manner, made_mode)
         else:
@@ -131,10 +132,10 @@ class Target:
         else:
             if there is None and place != "/":
                 self.make_directory(place, manner, made_mode)
-                self._times[place] = picked.found.status.st_mtime_ns
             elif there is not None and not there.is_directory:
                 raise _no_directory(place, picked.path)
             self._take_up(place)
+            self._times[place] = picked.found.status.st_mtime_ns
         self._copy_below(source, picked.path, place.rstrip("/"), manner)
 
     def write_file(self, data: bytes, name: str, destination: str, manner: Manner) -> None:

@@ -36,6 +36,7 @@ from whit.dockerfile.graph import (
     Step,
 )
 from whit.dockerfile.instructions import CacheMount, Instruction, Run, Transfer, Workdir
+from whit.dockerfile.mounts import placed
 from whit.dockerfile.shell import arguments_of
 from whit.dockerfile.state import open_child, open_image
 from whit.dockerfile.steps import expand_step
@@ -245,6 +246,10 @@ class Stages:
         if not isinstance(run, Run):
             raise TypeError("only a RUN is run")
         state = ended.state
+        here = state.config.working_dir or "/"
+        run = msgspec.structs.replace(
+            run, resolved=tuple(placed(mount, here) for mount in run.resolved)
+        )
         args, scripts = arguments_of(run.command, state.config.shell or ())
         readings = tuple(
             None if isinstance(origin, FromScratch) else self._reading(origin, stage)
@@ -255,7 +260,7 @@ class Stages:
             shown=shown,
             args=args,
             env=state.variables,
-            working_dir=state.config.working_dir or "/",
+            working_dir=here,
             user=state.config.user,
             run=run,
             readings=readings,

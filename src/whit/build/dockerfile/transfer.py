@@ -17,7 +17,7 @@ from whit.build.dockerfile.origins import (
 from whit.build.dockerfile.sources import IsHidden, Picked, digest_of_picked
 from whit.build.events import Warned
 from whit.dockerfile.instructions import Add, Copy, Transfer
-from whit.dockerfile.modes import check_mode
+from whit.dockerfile.modes import check_mode, is_octal
 from whit.errors import BrokenLayer, NoSuchSource, RefusedInstruction, WhitError
 from whit.layer.stack import Found, Stack
 from whit.store.snapshots import Draft, remove
@@ -71,6 +71,11 @@ def move_files(room: Room, files: Files, move: Move) -> Done:
     instruction = move.instruction
     if instruction.chmod:
         check_mode(instruction.chmod)
+    if isinstance(instruction, Add) and instruction.checksum and not move.fetched:
+        raise RefusedInstruction(
+            "--checksum is for downloads and repositories, and this source is neither",
+            hint="leave it out: what is copied from the context is part of the key already",
+        )
     is_apart = instruction.is_linked and not instruction.chmod
     below = Stack(()) if is_apart else files.stack()
     owner = None
@@ -129,6 +134,10 @@ def _write(
     move: Move, picked: tuple[Picked, ...], draft: Draft, below: Stack, manner: Manner
 ) -> None:
     target = Target(draft.files, below)
+    if move.keeps_parents:  # made whether anything fits or not
+        made = Manner(owner=manner.owner, epoch=manner.epoch)
+        mode = int(manner.mode, 8) & 0o777 if is_octal(manner.mode) else 0o755
+        target.make_directory(target.resolve(move.destination), made, mode)
     for one in picked:
         source = excluded(move.reading, one, move.is_hidden, reopens=move.reopens)
         if move.unpacks_local and one.found.is_file and is_archive(one.found.host):
@@ -228,13 +237,31 @@ def _unpack(path: str, target: Target, draft: Draft, destination: str, manner: M
             hint="with --unpack=false it is copied as it is",
         ) from None
     # --chmod does not reach into archives, --chown does.
-    inside = Manner(owner=manner.owner, is_settled=True, epoch=manner.epoch)
+    inside = Manner(is_settled=True, epoch=manner.epoch)
     source = Stack((place,))
     root = source.find("/")
     if root is None:
         raise AssertionError("a directory that was just made")
     slashed = destination if destination.endswith("/") else f"{destination}/"
-    parents = Manner(epoch=manner.epoch)
+    if manner.owner is not None:
+        _own_all(path, place, manner.owner)
+    parents = Manner(owner=manner.owner, epoch=manner.epoch)
     target.make_directory(target.resolve(slashed), parents)
     target.copy(source, Picked("", "/", root), slashed, inside)
     remove(place)
+
+
+def _own_all(archive: str, place: str, owner: tuple[int, int]) -> None:
+    """--chown: what the archive names belongs to `owner`, directories that it only implies to
+    root.
+    """
+    from whit.layer.read import LayerReader
+
+    named: set[str] = set()
+    with open_archive(archive) as stream:
+        named.update(entry.path.strip("/") for entry in LayerReader(stream))
+    for directory, directories, names in os.walk(place):
+        for name in (*directories, *names):
+            path = f"{directory}/{name}"
+            is_named = path[len(place) + 1 :] in named
+            os.lchown(path, *(owner if is_named else (0, 0)))
