@@ -12,6 +12,7 @@ import pytest
 DOORS = (
     *("go", "gcc", "zig", "rust", "sandbox"),
     *("skopeo", "umoci", "buildah", "docker", "registry", "chromium", "busybox"),
+    *("podman", "containerd"),
 )
 PLACES = "/usr/bin:/usr/sbin:/bin"
 IN_CI = bool(os.environ.get("CI"))
@@ -30,7 +31,7 @@ def door_is_open(door: str) -> str:
         return "" if shutil.which("rustc") else "no rustc"
     if door == "registry":
         return "" if shutil.which("docker-registry") else "no docker-registry"
-    if door in ("skopeo", "umoci", "buildah", "gcc", "chromium", "busybox"):
+    if door in ("skopeo", "umoci", "buildah", "gcc", "chromium", "busybox", "podman", "containerd"):
         return "" if shutil.which(door) else f"no {door}"
     if door == "docker":
         if not shutil.which("docker"):

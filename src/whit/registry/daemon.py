@@ -37,7 +37,7 @@ ENGINES = {
     "podman": Engine(("podman", "load"), ("podman", "save", "--format", "oci-archive", "NAME")),
     "containerd": Engine(
         ("ctr", "images", "import", "--all-platforms", "-"),
-        ("ctr", "images", "export", "-", "NAME"),
+        ("ctr", "images", "export", "--all-platforms", "-", "NAME"),
     ),
     "kind": Engine(("kind", "load", "image-archive", "FILE"), place_flag="--name"),
     "k3d": Engine(("k3d", "image", "import", "FILE"), place_flag="--cluster"),
