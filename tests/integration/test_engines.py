@@ -13,7 +13,7 @@ from whit.build.house import open_house
 from whit.store.blobs import Store
 
 HELLO = Path(__file__).parents[2] / "examples" / "hello"
-SAID = "hello from an image\n"
+SAID = "hello from an image that holds one file\n"
 
 
 @pytest.fixture
@@ -62,7 +62,8 @@ def test_podman_runs_what_it_is_given_and_gives_it_back(hello: str):
     whit("copy", "hello:1", "podman:localhost/hello:1")
     limits = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024")
     done = subprocess.run(
-        ["podman", "--runtime=runc", "--cgroup-manager=cgroupfs", "run", "--rm", "--network=none", *limits,
+        ["podman", "--runtime=runc", "--cgroup-manager=cgroupfs", "run", "--rm",
+         "--network=none", *limits,
          "localhost/hello:1"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
