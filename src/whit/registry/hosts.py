@@ -70,7 +70,7 @@ def mirrors_of(registry: str, settings: Mapping[str, RegistrySettings]) -> tuple
 
 def _mirror(text: str, settings: Mapping[str, RegistrySettings]) -> Endpoint:
     scheme, _, rest = text.rpartition("://")
-    host, _, prefix = rest.strip("/").partition("/")
+    host, _, prefix = rest.rstrip("/").partition("/")
     if not host or scheme not in ("", "http", "https"):
         raise BadName(f"{text!r} is no mirror", hint="write a host, with a path where it needs one")
     own = settings.get(host, RegistrySettings())
