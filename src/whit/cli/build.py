@@ -91,6 +91,7 @@ def command(
     house = open_house(head=context.meta.get(HEAD_START))
     if words["dockerfile"]:
         words |= {"secrets": secrets, "agents": agents, "runs": runs, "as_json": as_json}
+        words |= {"metadata": metadata, "iidfile": iidfile}
         context.exit(_build_file(words, request, house, console, (metadata, iidfile)))
     credentials = _credentials(secrets, agents)
     if proves:

@@ -92,10 +92,23 @@ def build_file(
         is_fresh=words["no_cache"],
         memory_bytes=parse_memory(words["memory"]),
         pids=max(words["pids"], 0),
+        words=_words(words),
     )
     if not words["slims"]:
         return build_dockerfile(request, asked, house, console.hear)
     return _slimmed(request, asked, house, console)
+
+
+def _words(words: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was typed, where the same may be answered again: no other file is written, nothing is
+    run, and every value stands in the words themselves.
+    """
+    more = ("slims", "runs", "as_json", "metadata", "iidfile", "pushes", "config")
+    if any(words[name] for name in more):
+        return ()
+    if not all("=" in word for word in words["build_args"]):
+        return ()
+    return tuple(sys.argv[1:])
 
 
 def _slimmed(request: "Request", asked: "Asked", house: "House", console: Console) -> "Built":

@@ -26,6 +26,8 @@ class Asked(msgspec.Struct, frozen=True):
     is_fresh: bool = False
     memory_bytes: int = 0  # of each step; 0 for no limit, as with `pids`
     pids: int = 0
+    # The words of the command line, where the answer may be given again while nothing changes.
+    words: tuple[str, ...] = ()
 
 
 def parse_arguments(words: Sequence[str], env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

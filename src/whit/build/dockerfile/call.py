@@ -36,6 +36,7 @@ from whit.store.blobs import Store
 from whit.store.snapshots import Snapshots
 
 if TYPE_CHECKING:
+    from whit.build.dockerfile.answering import Answering
     from whit.build.registries import Registries
     from whit.sandbox.engine import Runtime
     from whit.sandbox.spec import HostFacts
@@ -76,10 +77,15 @@ class Built(msgspec.Struct, frozen=True):
 
 def build_dockerfile(request: Request, asked: Asked, house: House, listen: Listener) -> Built:
     """Build, store and publish. Errors: those of the language, the steps and the destinations."""
+    from whit.build.dockerfile.answering import Answering
+
+    answering = Answering(request, asked, house, listen)
+    listen = answering.hear
     store = Store.open(house.store)
     try:
         images = tuple(
-            _image(request, asked, platform, house, store, listen) for platform in request.platforms
+            _image(request, asked, platform, house, store, answering)
+            for platform in request.platforms
         )
         if len(asked.secrets):
             from whit.build.leaks import refuse_leaks
@@ -93,7 +99,9 @@ def build_dockerfile(request: Request, asked: Asked, house: House, listen: Liste
             store.put(image.config)
         names = request.names or (_own_name(asked.context),)
         receipts = publish(Release(content, images), names, request, store, listen)
-        return Built(names[0], content.root.digest, images, receipts)
+        built = Built(names[0], content.root.digest, images, receipts)
+        answering.keep(built.reference, content)
+        return built
     finally:
         store.close()
 
@@ -170,8 +178,9 @@ def _image(
     platform: Platform,
     house: House,
     store: Store,
-    listen: Listener,
+    answering: "Answering",
 ) -> Image:
+    listen, watch = answering.hear, answering.watch
     snapshots = Snapshots(f"{house.cache}/snapshots")
     bases = Bases(
         store,
@@ -189,20 +198,22 @@ def _image(
         listen(Warned(f"no ARG declares {names}", "the build does not see it"))
     room = _room(asked, house, store, snapshots, listen)
     digests = ContextDigests(store, os.path.abspath(asked.context))
-    context = open_context(os.path.abspath(asked.context), read.patterns, patterns)
+    context = open_context(os.path.abspath(asked.context), read.patterns, patterns, watch)
     sources = Sources(
         bases=bases,
         context=Reading(context, "the build context", digests.digests),
         digests=digests,
-        open_directory=lambda place: open_context(place, _ignored(place), patterns),
+        open_directory=lambda place: open_context(place, _ignored(place), patterns, watch),
         patterns=patterns,
-        fetch=lambda add, urls: _fetched(add, urls, room, request),
+        fetch=lambda add, urls: answering.depends_on_others(_fetched(add, urls, room, request)),
         place=lambda instruction: read.dockerfile.place(instruction.span),
     )
     memory = Memory(store, f"{os.path.abspath(asked.file)} {asked.target} {platform}")
     options = Options(has_go_cache=asked.has_go_cache)
     try:
-        ended = Stages(room, graph, sources, memory, options).target()
+        stages = Stages(room, graph, sources, memory, options)
+        ended = stages.target()
+        answering.used(*stages.layers())
     finally:
         memory.keep()
         digests.keep()

@@ -17,10 +17,30 @@ from whit.errors import NoSuchSource
 from whit.layer.difference import capability_of, digest_of_file
 from whit.layer.stack import Found, Stack
 from whit.model.names import Digest
+from whit.store.unchanged import Watch
 
 _TICK_NS = 20_000_000
 # A path relative to the root of the patterns -> whether they hide it.
 IsHidden = Callable[[str], bool]
+
+
+class Watched(Stack):
+    """A directory of the user's; `watch` sees whatever is looked at."""
+
+    def __init__(self, directory: str, watch: Watch) -> None:
+        super().__init__((directory,))
+        self._watch = watch
+
+    def find(self, path: str) -> Found | None:
+        found = super().find(path)
+        if found is not None:
+            self._watch.see(found.host, found.status)
+        return found
+
+    def names(self, path: str) -> list[str]:
+        for directory in self._directory(path):
+            self._watch.see(directory, os.lstat(directory))
+        return super().names(path)
 
 
 class Filtered(Stack):

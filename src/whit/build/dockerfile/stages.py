@@ -19,7 +19,7 @@ from whit.build.dockerfile.gocache import go_caches, stages_out_of_sight, taken_
 from whit.build.dockerfile.image import Ended
 from whit.build.dockerfile.origins import Reading
 from whit.build.dockerfile.running import Command, run_command
-from whit.build.dockerfile.sources import FileDigests, Filtered, IsHidden
+from whit.build.dockerfile.sources import FileDigests, Filtered, IsHidden, Watched
 from whit.build.dockerfile.transfer import Fetched, Move, move_files
 from whit.build.events import Finished
 from whit.dockerfile.config import apply_step
@@ -43,6 +43,7 @@ from whit.dockerfile.steps import expand_step
 from whit.errors import Place, UnknownUser, WhitError
 from whit.layer.stack import Stack
 from whit.sandbox.accounts import account_of
+from whit.store.unchanged import Watch
 
 # Patterns of .dockerignore's kind -> whether they hide a path, and whether some take back.
 Patterns = Callable[[tuple[str, ...]], tuple[IsHidden, bool]]
@@ -122,6 +123,11 @@ class Stages:
                 if thread.ident:
                     thread.join(_PATIENCE_SECONDS)
             raise
+
+    def layers(self) -> tuple[str, ...]:
+        """Of all stages that ended."""
+        ends = [end.value for end in self._ends.values() if end.value is not None]
+        return tuple(layer for ended in ends for layer in ended.files.layers)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -343,9 +349,9 @@ def destination_of(text: str, working_dir: str) -> str:
     return f"{path.rstrip('/')}/" if is_directory else path
 
 
-def open_context(directory: str, patterns: tuple[str, ...], read: Patterns) -> Stack:
+def open_context(directory: str, patterns: tuple[str, ...], read: Patterns, watch: Watch) -> Stack:
     """A directory of the user's without what its .dockerignore names."""
-    stack = Stack((directory,))
+    stack = Watched(directory, watch)
     if not patterns:
         return stack
     is_hidden, reopens = read(patterns)
