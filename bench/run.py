@@ -21,6 +21,7 @@ from peers.whit import PROGRAM
 from record import append, machine_summary
 from scenarios.dockerfile import measure_dockerfile
 from scenarios.ko_builds import measure_ko
+from scenarios.native import measure_native
 from scenarios.rebuild import measure_hello, measure_large
 from scenarios.sizes import measure_sizes
 from scenarios.stage import Stage
@@ -37,6 +38,7 @@ SCENARIOS = {
     "ko": measure_ko,
     "sizes": measure_sizes,
     "transfer": measure_transfer,
+    "native": measure_native,
 }
 
 
