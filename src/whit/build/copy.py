@@ -142,6 +142,18 @@ def _is_hex(text: str) -> bool:
     return len(text) >= 4 and not text.strip("0123456789abcdef")
 
 
+def send(
+    origin: Origin, target: End, name: str, registries: Registries, store: Store, directory: str
+) -> str:
+    """Take what `origin` is to a registry or a layout, and say what that took."""
+    if target.where is not Where.REGISTRY:
+        content = origin.content
+        place = os.path.join(directory, target.place)
+        write_contents(place, content, (tagged(name),), store.open_blob)
+        return f"{count_text(len(content.blobs), 'blob')}, {size_text(content.size)}"
+    return _to_registry(origin, target, registries, store)[1]
+
+
 # ---- targets ------------------------------------------------------------------------------------
 
 

@@ -30,6 +30,10 @@ OPTIONS = (
                  help="Keep of its image what the program needs."),
     click.option("--check", "checks", is_flag=True, help="Only lint it; build nothing."),
     click.option("--no-cache", is_flag=True, help="Do every step anew."),
+    click.option("--cache-from", multiple=True, metavar="PLACE",
+                 help="Look steps up there: a registry's NAME:TAG or a directory."),
+    click.option("--cache-to", multiple=True, metavar="PLACE",
+                 help="Keep all steps there for other machines."),
     click.option("--memory", default="", metavar="SIZE", help="Limit each RUN's memory: 512m, 2g."),
     click.option("--pids", default=0, metavar="N", help="Limit each RUN's processes."),
 )  # fmt: skip
@@ -92,6 +96,8 @@ def build_file(
         is_fresh=words["no_cache"],
         memory_bytes=parse_memory(words["memory"]),
         pids=max(words["pids"], 0),
+        cache_from=tuple(words["cache_from"]),
+        cache_to=tuple(words["cache_to"]),
         words=_words(words),
     )
     if not words["slims"]:

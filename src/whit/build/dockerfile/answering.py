@@ -8,7 +8,7 @@ image somewhere.
 import os
 import time
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from whit.build.dockerfile.asked import Asked
 from whit.build.events import Event, Finished, Listener, Warned
@@ -17,6 +17,9 @@ from whit.build.request import Request, lock_path
 from whit.oci.graph import Content
 from whit.oci.layout import blob_path
 from whit.store.unchanged import Answer, Watch
+
+if TYPE_CHECKING:
+    from whit.build.dockerfile.exchange import Kept
 
 T = TypeVar("T")
 
@@ -27,12 +30,16 @@ class Answering:
     def __init__(self, request: Request, asked: Asked, house: House, listen: Listener) -> None:
         self._request, self._asked, self._house, self._listen = request, asked, house, listen
         self.watch = Watch(time.time_ns())
+        # What --cache-to will take along: the steps of each platform.
+        self.kept: tuple[Kept, ...] = ()
+        self.parts: dict[str, dict[str, str]] = {}
         self._steps = 0
         self._last = ""
         self._used: dict[str, None] = {}
         self._is_wanted = bool(asked.words) and not (
             len(asked.secrets)
             or asked.agents
+            or asked.cache_to
             or asked.is_fresh
             or request.destinations
             or request.pushes

@@ -26,6 +26,9 @@ class Asked(msgspec.Struct, frozen=True):
     is_fresh: bool = False
     memory_bytes: int = 0  # of each step; 0 for no limit, as with `pids`
     pids: int = 0
+    # Where steps are looked up, and where they are kept for other machines.
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
     # The words of the command line, where the answer may be given again while nothing changes.
     words: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ came to its inputs; COPY from a stage that was built anew with the same result i
 import threading
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -19,6 +19,7 @@ from whit.build.dockerfile.sources import FileDigests
 from whit.build.events import Listener
 from whit.errors import UnknownUser
 from whit.layer.stack import Stack
+from whit.model.image import Compression, Layer
 from whit.model.secret import Secrets
 from whit.sandbox.accounts import account_of
 from whit.sandbox.stopper import Stopper
@@ -50,6 +51,18 @@ class Done(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Elsewhere(Protocol):
+    """Steps that other machines did. `parts` are digests of what each was made of."""
+
+    parts: dict[str, dict[str, str]]
+
+    def bring(self, key: str, snapshots: Snapshots) -> str | None:
+        """The files of the step `key`, in a snapshot; None when nobody did it."""
+
+    def layer_of(self, files: str, compression: Compression) -> Layer | None:
+        """The layer that the snapshot at `files` came as, if it is in this compression."""
+
+
 class Room(msgspec.Struct, frozen=True):
     """What one build works with. `secrets` are the user's, by id, read when a step asks."""
 
@@ -66,13 +79,18 @@ class Room(msgspec.Struct, frozen=True):
     is_fresh: bool = False  # do every step anew
     memory_bytes: int = 0  # what each step may have at most; 0 for no limit
     pids: int = 0
+    imported: "Elsewhere | None" = None
 
 
 class Memory:
     """What the last build of the same file knew of each step, so that a miss can say why."""
 
-    def __init__(self, store: Store, place: str) -> None:
+    def __init__(
+        self, store: Store, place: str, others: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        """`others` are digests of parts, as other machines knew them."""
         self._store, self._key = store, key_of("last steps", place)
+        self._others = others or {}
         self._lock = threading.Lock()
         self._before: dict[str, dict[str, str]] = {}
         self._now: dict[str, dict[str, str]] = {}
@@ -85,13 +103,21 @@ class Memory:
 
     def why(self, name: str, parts: dict[str, str]) -> str:
         """What differs of the step `name`, made of `parts`, from the last time; "" for nothing."""
-        before = self._before.get(name)
+        before: Mapping[str, str] | None = self._before.get(name)
+        if before is None and name in self._others:
+            before = self._others[name]
+            parts = digests_of(parts)
         if before is None:
             return "new"
         changed = [part for part in parts if before.get(part) != parts[part]]
         if "before" in changed and len(changed) > 1:
             changed.remove("before")
         return " and ".join(changed).replace("before", "the step before it")
+
+    def digests(self) -> dict[str, dict[str, str]]:
+        """Of this build's parts: what may be given to others."""
+        with self._lock:
+            return {name: digests_of(parts) for name, parts in self._now.items()}
 
     def note(self, name: str, parts: dict[str, str]) -> None:
         with self._lock:
@@ -100,6 +126,10 @@ class Memory:
     def keep(self) -> None:
         if self._now != self._before:
             self._store.steps.put(self._key, msgspec.json.encode(self._before | self._now))
+
+
+def digests_of(parts: Mapping[str, str]) -> dict[str, str]:
+    return {name: key_of("part", value) for name, value in parts.items()}
 
 
 class ContextDigests:
@@ -145,6 +175,8 @@ def done(
     """
     begun = perf_counter()
     found = None if room.is_fresh else room.snapshots.find(key)
+    if found is None and room.imported is not None and not room.is_fresh:
+        found = room.imported.bring(key, room.snapshots)
     was_cached = found is not None
     if found is None:
         with room.snapshots.draft() as draft:

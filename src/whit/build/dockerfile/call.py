@@ -11,7 +11,7 @@ import msgspec
 from whit.build.dockerfile.asked import Asked
 from whit.build.dockerfile.bases import Bases, Locked
 from whit.build.dockerfile.bench import ContextDigests, Memory, Room
-from whit.build.dockerfile.image import image_of
+from whit.build.dockerfile.image import image_of, layer_of
 from whit.build.dockerfile.origins import Reading
 from whit.build.dockerfile.stages import Options, Sources, Stages, open_context
 from whit.build.dockerfile.transfer import Fetched
@@ -101,6 +101,7 @@ def build_dockerfile(request: Request, asked: Asked, house: House, listen: Liste
         receipts = publish(Release(content, images), names, request, store, listen)
         built = Built(names[0], content.root.digest, images, receipts)
         answering.keep(built.reference, content)
+        _export(asked, answering, store, request)
         return built
     finally:
         store.close()
@@ -193,10 +194,10 @@ def _image(
     )
     read = _read(asked)
     graph = _graph(read.dockerfile, asked, platform, bases)
-    if graph.unknown_arguments:
-        names = ", ".join(graph.unknown_arguments)
-        listen(Warned(f"no ARG declares {names}", "the build does not see it"))
+    _warn(graph, listen)
     room = _room(asked, house, store, snapshots, listen)
+    if asked.cache_from:
+        room = _with_steps(room, asked, request)
     digests = ContextDigests(store, os.path.abspath(asked.context))
     context = open_context(os.path.abspath(asked.context), read.patterns, patterns, watch)
     sources = Sources(
@@ -208,7 +209,8 @@ def _image(
         fetch=lambda add, urls: answering.depends_on_others(_fetched(add, urls, room, request)),
         place=lambda instruction: read.dockerfile.place(instruction.span),
     )
-    memory = Memory(store, f"{os.path.abspath(asked.file)} {asked.target} {platform}")
+    others = room.imported.parts if room.imported is not None else None
+    memory = Memory(store, f"{os.path.abspath(asked.file)} {asked.target} {platform}", others)
     options = Options(has_go_cache=asked.has_go_cache)
     try:
         stages = Stages(room, graph, sources, memory, options)
@@ -219,12 +221,47 @@ def _image(
         digests.keep()
     begun = perf_counter()
     output = request.settings.output
-    image = image_of(room, ended, Compression(output.compression, output.effort))
+    compression = Compression(output.compression, output.effort)
+    image = image_of(room, ended, compression)
     own = len(image.layers) - len(ended.layers)
     detail = f"{size_text(image.size)} in {count_text(len(image.layers), 'layer')}"
     detail += f", {own} of them new" if ended.layers else ""
     listen(Finished("image", detail, perf_counter() - begun))
+    if asked.cache_to:
+        from whit.build.dockerfile.exchange import kept_steps
+
+        answering.kept += kept_steps(room, stages.steps(), compression, layer_of)
+        answering.parts |= memory.digests()
     return image
+
+
+def _warn(graph: BuildGraph, listen: Listener) -> None:
+    if graph.unknown_arguments:
+        names = ", ".join(graph.unknown_arguments)
+        listen(Warned(f"no ARG declares {names}", "the build does not see it"))
+
+
+def _with_steps(room: Room, asked: Asked, request: Request) -> Room:
+    """--cache-from: the room, and what other machines did."""
+    from whit.build.dockerfile.exchange import import_steps
+
+    imported = import_steps(
+        asked.cache_from, room.store, lambda: _registries(request), request.directory, room.listen
+    )
+    return msgspec.structs.replace(room, imported=imported)
+
+
+def _export(asked: Asked, answering: "Answering", store: Store, request: Request) -> None:
+    """--cache-to: the steps of all platforms, to each place."""
+    if not asked.cache_to:
+        return
+    from whit.build.dockerfile.exchange import Steps, export_steps
+
+    steps = Steps(answering.kept, answering.parts)
+    for place in asked.cache_to:
+        export_steps(
+            place, steps, store, lambda: _registries(request), request.directory, answering.hear
+        )
 
 
 def _registries(request: Request) -> "Registries":

@@ -30,7 +30,7 @@ class Ended(msgspec.Struct, frozen=True):
 
 def image_of(room: Room, ended: Ended, compression: Compression) -> Image:
     """Errors: those of writing layers; InvalidImage when layers and history disagree."""
-    own = tuple(_layer(room, files, compression) for files in ended.steps)
+    own = tuple(layer_of(room, files, compression) for files in ended.steps)
     layers = (*ended.layers, *own)
     state, moment = ended.state, rfc3339(room.epoch)
     history = tuple(
@@ -73,7 +73,7 @@ def image_of(room: Room, ended: Ended, compression: Compression) -> Image:
     )
 
 
-def _layer(room: Room, files: Files, compression: Compression) -> Layer:
+def layer_of(room: Room, files: Files, compression: Compression) -> Layer:
     """The layer that the last step of `files` is, compressed once."""
     key = key_of(
         "layer of",
@@ -90,6 +90,11 @@ def _layer(room: Room, files: Files, compression: Compression) -> Layer:
             layer = None
         if layer is not None and room.store.has(layer.digest):
             return layer
+    if room.imported is not None and not room.rewrites_times:
+        given = room.imported.layer_of(files.layers[0], compression)
+        if given is not None:
+            room.store.steps.put(key, msgspec.json.encode(given))
+            return given
     found = difference(files.layers[0], Stack(files.layers[1:]))
     tree = _clamped(found.tree, room.epoch) if room.rewrites_times else found.tree
     if found.foreign:

@@ -302,13 +302,12 @@ def _place_of(room: Room, mount: CacheMount, number: int = 0) -> Path:
 
 
 def _generation(room: Room, mount: CacheMount) -> str:
-    """Other than before once the cache was made anew."""
-    place = _place_of(room, mount)
+    """Other than before once the cache was emptied; the same on every machine until then."""
     try:
-        return f"{mount.target} {(place / 'made').stat().st_mtime_ns}"
-    except OSError:
-        with _made(place):
-            return f"{mount.target} {(place / 'made').stat().st_mtime_ns}"
+        with (_place_of(room, mount) / "made").open(encoding="ascii") as file:
+            return f"{mount.target} {file.read(_GREATEST_LINE)}"
+    except (OSError, ValueError):
+        return f"{mount.target} "
 
 
 @contextmanager

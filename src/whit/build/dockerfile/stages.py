@@ -129,6 +129,11 @@ class Stages:
         ends = [end.value for end in self._ends.values() if end.value is not None]
         return tuple(layer for ended in ends for layer in ended.files.layers)
 
+    def steps(self) -> tuple[Files, ...]:
+        """Of all stages that ended, in the order of the file."""
+        ends = [end.value for end in self._ends.values() if end.value is not None]
+        return tuple(files for ended in ends for files in ended.steps)
+
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
@@ -237,7 +242,9 @@ class Stages:
             return " (--no-cache)"
         why = self._memory.why(title, parts)
         if not why:
-            why = ", ".join(self._changed_files()) if reads_context else "what it reads"
+            files = ", ".join(self._changed_files()) if reads_context else ""
+            knows_files = reads_context and self._room.imported is None
+            why = files or ("" if knows_files else "what it reads")
         return f" ({why})" if why == "new" else f" ({why} changed)" if why else ""
 
     def _changed_files(self) -> list[str]:

@@ -29,5 +29,18 @@ def prune_cache(cache: str, now: float) -> int:
             for entry in list(os.scandir(f"{cache}/{name}")):
                 if entry.stat().st_mtime < now - _CACHE_SECONDS:
                     freed += size_of(entry.path)
-                    remove(entry.path)
+                    if name == "mounts":
+                        _empty(entry.path, now)
+                    else:
+                        remove(entry.path)
     return freed
+
+
+def _empty(place: str, now: float) -> None:
+    """A cache mount without its files. That it had some stays known: steps that filled it are no
+    longer as good as done (running.py reads it).
+    """
+    remove(place)
+    os.mkdir(place, 0o711)
+    with open(f"{place}/made", "w", encoding="ascii") as file:
+        file.write(f"emptied {now:.6f}\n")

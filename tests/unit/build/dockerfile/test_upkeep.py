@@ -25,7 +25,10 @@ def test_what_was_not_used_for_long_goes(tmp_path: Path):
     assert prune_cache(str(tmp_path), now + DAY) >= 15_000
     assert snapshots.find(key_of("old")) is None
     assert snapshots.find(key_of("new"))
-    assert sorted(path.name for path in tmp_path.glob("mounts/*")) == ["new"]
+    # That a cache mount had something stays known: steps that filled it must run again.
+    assert [path.name for path in tmp_path.glob("mounts/old/*")] == ["made"]
+    assert (tmp_path / "mounts/old/made").read_text().startswith("emptied ")
+    assert [path.name for path in tmp_path.glob("mounts/new/*")] == ["file"]
     assert sorted(path.name for path in tmp_path.glob("downloads/*")) == ["new"]
 
 
