@@ -2,8 +2,8 @@
 
 The rule of the room: the bytes are a function of the tar, the format, the effort and the version
 of the library; never of the number of processors, their features or the load. So the level
-depends on the tar's size alone, gzip is made of an even number of members of equal size (RFC 1952
-2.2: members may be concatenated; Go, docker, containerd and skopeo read them so), and zstd always
+depends on the tar's size alone, and so does the size of the members that gzip is made of (RFC 1952
+2.2: members may be concatenated; Go, docker, containerd and skopeo read them so); and zstd always
 works in its multi-threaded mode, whose output does not depend on the number of threads.
 
 ISA-L, though faster, is not used: it searches matches differently on different processors.
@@ -24,12 +24,14 @@ SMALLEST_MEMBER = 1 << 17
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """A level, and how much is compressed at once. A zstd job is what one thread takes, and
+    """A level, and how much is compressed at once; `is_even` makes all blocks equally long, and
+    their number even. A zstd job is what one thread takes, and
     `overlap_log` how much of what came before it may look at: 9 is a whole window, 8 a half.
     """
 
     level: int
     block_bytes: int = BLOCK_BYTES
+    is_even: bool = False
     job_bytes: int = 0
     overlap_log: int = 0
 
@@ -49,9 +51,9 @@ class Compressor(Protocol):
 # libdeflate 6 takes 25 ms/MB on one core, 5 takes 12, 1 takes 7; a build may add 100 ms to a
 # 2 MB program and 15 % to a 24 MB one, whose link takes 1.5 s.
 _GZIP_FAST = (
-    (4 * MEBIBYTE, Setting(6)),
-    (12 * MEBIBYTE, Setting(5)),
-    (0, Setting(1)),
+    (4 * MEBIBYTE, Setting(6, is_even=True)),
+    (12 * MEBIBYTE, Setting(5, is_even=True)),
+    (0, Setting(1, is_even=True)),
 )
 _GZIP_BEST = ((0, Setting(12, block_bytes=4 * MEBIBYTE)),)
 # 24 MB at level 3: jobs of 2 MiB are 0.2 % larger than one job and use every processor.
@@ -82,6 +84,8 @@ def member_bytes(setting: Setting, tar_bytes: int) -> int:
     """How much of the tar makes a gzip member. Of 1.6 MB two halves are done sooner, by two
     threads, than a block and a rest.
     """
+    if not setting.is_even:
+        return setting.block_bytes
     members = 2 * -(-tar_bytes // (2 * setting.block_bytes))
     return max(SMALLEST_MEMBER, -(-tar_bytes // max(1, members)))
 
