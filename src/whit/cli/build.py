@@ -15,6 +15,7 @@ from whit.cli.options import GroupedCommand, request_from, shared
 if TYPE_CHECKING:
     from whit.build.apart import Credentials
     from whit.build.dockerfile.call import Built
+    from whit.build.noting import Noting
     from whit.build.request import Request
     from whit.model.result import Result
 
@@ -97,24 +98,39 @@ def command(
     if proves:
         _proven(request, credentials, house, console)
     results = _verified(request, house, console, credentials) if verifies else None
+    more = (runs, secrets, agents, proves, verifies, metadata, iidfile, as_json, words["config"])
+    noting = None if any(more) else _noting(request, house, console)
     if results is None or request.pushes or request.destinations:
-        results = build_images(request, house, console.hear, credentials)
+        hear = noting.hear if noting else console.hear
+        results = build_images(request, house, hear, credentials)
     from whit.report.result import result_document, summary_lines, summary_table
 
-    console.say(
+    lines = (
         summary_table(results) if len(results) > MOST_SHOWN
         else [line for result in results for line in summary_lines(result)]
     )  # fmt: skip
+    console.say(lines)
     _write_files(results, metadata, iidfile)
     if as_json:
         documents = [result_document(result) for result in results]
         console.document(documents[0] if len(documents) == 1 else documents)
     elif not runs:
         console.out(list(dict.fromkeys(result.reference for result in results)))
+    if noting is not None:
+        noting.keep(results, lines)
     if runs:
         from whit.cli.run import run_reference
 
         context.exit(run_reference(house, results[0].reference, ()))
+
+
+def _noting(request: "Request", house: House, console: Console) -> "Noting | None":
+    """What answers the same words while nothing changes."""
+    import sys
+
+    from whit.build.noting import Noting, may_note
+
+    return Noting(request, house, sys.argv[1:], console.hear) if may_note(request) else None
 
 
 def _build_file(

@@ -20,6 +20,7 @@ def main() -> None:
     if (answer := recall(cache_of(os.environ), sys.argv[1:])) is not None:
         if not {"-q", "--quiet"} & set(sys.argv[1:]):
             sys.stderr.write("".join(f"{line}\n" for line in answer.lines))
+        sys.stderr.write("".join(f"{line}\n" for line in answer.warnings))
         sys.stdout.write(f"{answer.reference}\n")
         return
     from whit.golang.headstart import start

@@ -20,7 +20,7 @@ _MEMORY = "cgo"
 MAX_OWN_FILES = 2000
 MAX_FILE_BYTES = 1 << 20
 # Modules outside of the one that is built: their files are not looked at, so Go is asked.
-_ELSEWHERE = re.compile(rb"=>\s*[./]")
+ELSEWHERE = re.compile(rb"=>\s*[./]")
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ def sources_key(recipe: Recipe, env: Mapping[str, str]) -> str:
         return ""
     for name in ("go.mod", "go.sum", "vendor/modules.txt"):
         text = _read(os.path.join(root, name))
-        if text is None or _ELSEWHERE.search(text):
+        if text is None or ELSEWHERE.search(text):
             return ""
         digest.update(text + b"\0")
     for count, path in enumerate(own_files(root)):

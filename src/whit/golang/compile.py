@@ -266,7 +266,8 @@ class Compilation:
 
     def _binaries(self, made: tuple[Made, ...]) -> tuple[Binary, ...]:
         packages = self._packages(made)
-        recipe = self.recipe
+        # With what became of --cgo auto: built by this recipe it would be the same again.
+        recipe = msgspec.structs.replace(self.recipe, cgo=self.way.mode)
         if recipe.source.version:
             from whit.golang.module import resolved_source  # noqa: PLC0415
 

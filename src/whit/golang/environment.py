@@ -63,13 +63,17 @@ def go_setting(name: str, env: Mapping[str, str], goroot: str) -> str:
 
 def user_settings(env: Mapping[str, str]) -> dict[str, str]:
     """What `go env -w` keeps."""
+    place = settings_file(env)
+    return _read_settings(place) if place else {}
+
+
+def settings_file(env: Mapping[str, str]) -> str:
+    """Where `go env -w` keeps it; "" where it is off."""
     place = env.get("GOENV", "")
-    if place == "off":
-        return {}
-    if not place:
-        home = env.get("XDG_CONFIG_HOME") or os.path.join(env.get("HOME", "/"), ".config")
-        place = os.path.join(home, "go/env")
-    return _read_settings(place)
+    if place:
+        return "" if place == "off" else place
+    home = env.get("XDG_CONFIG_HOME") or os.path.join(env.get("HOME", "/"), ".config")
+    return os.path.join(home, "go/env")
 
 
 def module_cache(env: Mapping[str, str], goroot: str) -> str:

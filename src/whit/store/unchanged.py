@@ -4,6 +4,8 @@
         whit unchanged 1
         answer  <reference>       for stdout
         said  <line>              for stderr
+        warned  <line>            for stderr, also when nothing else is to be said there
+        until  <seconds>          since 1970; the answer holds no longer
         touch  <path>             in use: a cache that is pruned by age must know
         sized  <bytes>  <path>    a blob of the answer
         seen  <mark>  <path>      a file, directory or link that the build looked at, "-" for none
@@ -28,17 +30,22 @@ _GREATEST_BYTES = 64 << 20
 # A file may change twice within one tick of its clock, and look the same.
 _TICK_NS = 20_000_000
 # What a build reads of its environment, by the beginnings of names.
-_READ = ("WHIT_", "XDG_", "SOURCE_DATE_EPOCH", "HOME", "DOCKER_", "BUILDKIT_", "PATH")
+_READ = (
+    *("WHIT_", "XDG_", "SOURCE_DATE_EPOCH", "HOME", "DOCKER_", "BUILDKIT_", "PATH", "TMPDIR"),
+    *("GO", "CGO_", "CC", "CXX", "FC", "AR", "GCC", "PKG_CONFIG", "GIT_"),
+)
 _NONE = "-"
 
 
 class Answer:
-    """What to print: `reference` on stdout, `lines` on stderr."""
+    """What to print: `reference` on stdout, `lines` and `warnings` on stderr."""
 
-    __slots__ = ("lines", "reference")
+    __slots__ = ("lines", "reference", "warnings")
 
-    def __init__(self, reference: str, lines: "tuple[str, ...]") -> None:
-        self.reference, self.lines = reference, lines
+    def __init__(
+        self, reference: str, lines: "tuple[str, ...]", warnings: "tuple[str, ...]" = ()
+    ) -> None:
+        self.reference, self.lines, self.warnings = reference, lines, warnings
 
 
 def mark_of(status: os.stat_result) -> str:
@@ -73,7 +80,7 @@ def place_of(cache: str, words: "Sequence[str]", directory: str, env: "Mapping[s
 
 def recall(cache: str, words: "Sequence[str]") -> "Answer | None":
     """The last answer, if it still holds."""
-    if "build" not in words or not any(word.startswith(("-f", "--file")) for word in words):
+    if "build" not in words:
         return None
     try:
         with open(place_of(cache, words, os.getcwd(), os.environ), "rb") as file:
@@ -87,7 +94,10 @@ def _checked(text: str) -> "Answer | None":
     lines = text.split("\n")
     if lines[0] != _FIRST or lines[-1] != "end":
         return None
-    reference, said, touched = "", [], []
+    reference = ""
+    said: list[str] = []
+    warned: list[str] = []
+    touched: list[str] = []
     for line in lines[1:-1]:
         kind, _, rest = line.partition("\t")
         if kind == "seen":
@@ -106,11 +116,18 @@ def _checked(text: str) -> "Answer | None":
             touched.append(rest)
         elif kind == "said":
             said.append(rest)
+        elif kind == "warned":
+            warned.append(rest)
+        elif kind == "until":
+            import time  # noqa: PLC0415 - built in
+
+            if time.time() > int(rest):
+                return None
         elif kind == "answer":
             reference = rest
     for path in touched:
         os.utime(path)
-    return Answer(reference, tuple(said)) if reference else None
+    return Answer(reference, tuple(said), tuple(warned)) if reference else None
 
 
 class Watch:
@@ -144,12 +161,17 @@ class Watch:
         touched: "Iterable[str]",
         sized: "Mapping[str, int]",
         settled: "Iterable[str]",
+        until: int = 0,
     ) -> None:
-        """Note it. `settled` are paths that this build itself may have written just now."""
+        """Note it. `settled` are paths that this build itself may have written just now; `until`
+        is in seconds since 1970, 0 for always.
+        """
         place = place_of(cache, words, os.getcwd(), os.environ)
         seen = self._seen | {path: seen_mark(path) for path in settled}
         rows = [_FIRST, f"answer\t{answer.reference}"]
         rows += [f"said\t{line}" for line in answer.lines]
+        rows += [f"warned\t{line}" for line in answer.warnings]
+        rows += [f"until\t{until}"] if until else []
         rows += [f"touch\t{path}" for path in touched]
         rows += [f"sized\t{size}\t{path}" for path, size in sized.items()]
         rows += [f"seen\t{mark}\t{path}" for path, mark in seen.items()]
