@@ -26,6 +26,7 @@ from scenarios.rebuild import measure_hello, measure_large
 from scenarios.sizes import measure_sizes
 from scenarios.stage import Stage
 from scenarios.start_up import measure_start_up
+from scenarios.steps import measure_steps
 from scenarios.transfer import measure_transfer
 from sources import BENCH, REPOSITORY, cache_directory
 from table import lines_of
@@ -35,6 +36,7 @@ SCENARIOS = {
     "rebuild-hello": measure_hello,
     "rebuild-large": measure_large,
     "dockerfile": measure_dockerfile,
+    "steps": measure_steps,
     "ko": measure_ko,
     "sizes": measure_sizes,
     "transfer": measure_transfer,

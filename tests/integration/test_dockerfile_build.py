@@ -414,6 +414,17 @@ def test_an_end_at_any_time_leaves_nothing(yard: Yard, context: Path, number: in
     assert not list((yard.place / "cache/snapshots").glob("draft-*"))
 
 
+def test_stages_that_want_one_new_cache_at_once_share_it(yard: Yard, context: Path) -> None:
+    mount = "--mount=type=cache,id=at-once,target=/c"
+    lines = [f"FROM alpine AS s{n}\nRUN {mount} echo {n} > /c/{n}; sleep 0.3" for n in range(8)]
+    lines.append("FROM alpine")
+    lines += [f"COPY --from=s{n} /etc/hostname* /x{n}/" for n in range(8)]
+    lines.append(f"RUN {mount} ls /c | tr -d '\\n' > /seen")
+    write(context, "\n".join(lines) + "\n")
+    yard.build(context)
+    assert yard.run("cat", "/seen").stdout == "01234567"
+
+
 def test_independent_stages_run_side_by_side(yard: Yard, context: Path) -> None:
     write(
         context,

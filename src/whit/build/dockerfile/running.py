@@ -28,7 +28,7 @@ from whit.errors import ForeignPlatform, RefusedInstruction, StepFailed
 from whit.layer.stack import Stack
 from whit.model.names import Platform
 from whit.sandbox.accounts import account_of
-from whit.store.snapshots import Draft
+from whit.store.snapshots import Draft, remove
 from whit.store.steps import key_of
 
 if TYPE_CHECKING:
@@ -341,13 +341,19 @@ def _cache(room: Room, mount: CacheMount, reading: Reading | None, held: ExitSta
     os.utime(place)
     files = place / "fs"
     if not files.exists():
-        _fill(mount, reading, files)
+        # Stages and builds that come for it at once wait for the first: what it fills is theirs.
+        with (place / "filling").open("wb") as guard:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            if not files.exists():
+                _fill(mount, reading, files)
     return StepMount(mount.target, str(files), read_only=mount.is_read_only)
 
 
 def _fill(mount: CacheMount, reading: Reading | None, files: Path) -> None:
     """What a new cache begins with: nothing, or a copy of what `from` names."""
-    draft = files.with_name(f"fs.{os.getpid()}")
+    draft = files.with_name("fs.draft")
+    if draft.exists():  # whoever made it was killed
+        remove(str(draft))
     draft.mkdir(mode=0o755)
     if reading is not None:
         from whit.build.dockerfile.sources import pick
@@ -359,7 +365,4 @@ def _fill(mount: CacheMount, reading: Reading | None, files: Path) -> None:
     owner = mount.owner
     draft.chmod(0o755 if owner.mode is None else owner.mode)
     os.chown(draft, owner.uid or 0, owner.gid or 0)
-    try:
-        draft.rename(files)
-    except OSError:
-        draft.rmdir()
+    draft.rename(files)
