@@ -10,6 +10,7 @@ from whit.cli.console import Console
 from whit.errors import UsageError
 
 if TYPE_CHECKING:
+    from whit.model.names import Platform
     from whit.model.weight import Weight
     from whit.report.size import View
 
@@ -24,7 +25,7 @@ VIEWS = ("layer", "file", "directory", "origin", "module", "package", "section",
 @click.option("--filter", "pattern", default="", metavar="TEXT", help="Names with TEXT, or a glob.")
 @click.option("--top", type=click.IntRange(0), default=12, help="Rows of a table, 0 for all [12].")
 @click.option("--platform", metavar="OS/ARCH", help="One image of an index [this host's].")
-@click.option("--against", metavar="TARGET", help="Show what changed since that one.")
+@click.option("--against", metavar="TARGET", help="Or git:REVISION: what changed.")
 @click.option("--markdown", is_flag=True, help="With --against: a summary for a pull request.")
 @click.option("--why", "asked", metavar="NAME", help="What calls this function, package or module?")
 @click.option("--html", "page", metavar="FILE", help="Write a page with a treemap.")
@@ -66,7 +67,7 @@ def command(
         return
     wanted = Platform.parse(platform) if platform else None
     weight = weigh(target, os.getcwd(), wanted)
-    before = weigh(against, os.getcwd(), wanted) if against is not None else None
+    before = _before(target, against, wanted) if against is not None else None
     view = View(by or "", depth or 0, pattern, sort, top)
     if page is not None:
         _write_page(console, page, weight, before)
@@ -80,6 +81,15 @@ def command(
         console.out(size_csv(weight, view))
     else:
         console.out(size_lines(weight, view))
+
+
+def _before(target: str, against: str, platform: "Platform | None") -> "Weight":
+    from whit.build.revisions import PREFIX, weigh_revision
+    from whit.build.sizing import weigh
+
+    if against.startswith(PREFIX):
+        return weigh_revision(target, against.removeprefix(PREFIX), os.getcwd(), platform)
+    return weigh(against, os.getcwd(), platform)
 
 
 def _show_why(console: Console, target: str, asked: str, *, as_json: bool) -> None:
