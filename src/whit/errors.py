@@ -691,6 +691,12 @@ class ContractBroken(RequestError):
     code = "C009"
 
 
+class BadManifest(RequestError):
+    """A manifest that cannot be read, or that names no single program where it says whit://."""
+
+    code = "C011"
+
+
 class BadDestination(RequestError):
     """A `--to` that names no destination whit knows, or one that cannot be written."""
 

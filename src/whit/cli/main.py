@@ -27,6 +27,7 @@ VERBS = {
     "run": ("use", "Run an image of the local store."),
     "debug": ("use", "Open a shell where a step of a Dockerfile failed."),
     "config": ("use", "Show and check what a program reads from its environment."),
+    "resolve": ("use", "Name images by digest in manifests that name programs."),
     "copy": ("move", "Copy an image between registries, archives and engines."),
     "login": ("move", "Keep a registry's credentials."),
     "images": ("move", "List, remove, check and prune the local store."),

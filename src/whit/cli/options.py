@@ -85,13 +85,15 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(rows[heading], col_max=26)
 
 
-def shared(*headings: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def shared(
+    *headings: str, has_source: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a verb the flags of these headings, and --set, --config, -t and the source."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         chosen = [flag for flag in FLAGS if flag.heading in headings]
         decorators: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-            click.argument("source", required=False, default=""),
+            *([click.argument("source", required=False, default="")] if has_source else []),
             *(_option(flag) for flag in chosen),
             click.option("-t", "--tag", "names", multiple=True, metavar="NAME[:TAG]",
                          help="Name of the image [the program's]."),
