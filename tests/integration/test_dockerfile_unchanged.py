@@ -92,6 +92,11 @@ def test_words_surroundings_and_the_store_count(yard: Yard, context: Path, built
     blob.unlink()
     assert SHORT not in yard.build(context)
     assert blob.exists()
+    assert SHORT in yard.build(context)
+    right = blob.read_bytes()
+    blob.chmod(0o644)
+    blob.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+    assert SHORT not in yard.build(context)
 
 
 def test_what_depends_on_others_is_asked_again(yard: Yard, context: Path) -> None:

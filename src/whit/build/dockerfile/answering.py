@@ -71,11 +71,13 @@ class Answering:
             return
         store = self._house.store
         root = blob_path(store, content.root.digest)
-        sized = {blob_path(store, blob.digest): blob.size for blob in content.blobs}
+        # By their times, too: a blob that somebody wrote into is not the answer.
+        blobs = [blob_path(store, blob.digest) for blob in content.blobs]
+        sized = {root: len(content.root.data)}
         line = f"  build    nothing changed: {self._steps} steps cached, {self._last}"
         # A listing shows when an image was last made.
         touched = (*self._used, root)
-        settled = (f"{os.path.abspath(store)}/index.json",)
+        settled = (f"{os.path.abspath(store)}/index.json", *blobs)
         answer = Answer(reference, (line,))
         self.watch.keep(self._house.cache, self._asked.words, answer, touched, sized, settled)
 
