@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from whit.binary.amd64 import jumps_in
 from whit.binary.calls import open_code
-from whit.binary.callscan import scan_calls
+from whit.binary.callscan import scan_calls, scan_names
 from whit.binary.callsites import search_calls
 from whit.binary.facts import Linkage, read_facts
 from whit.binary.goinfo import parse_modules
@@ -139,7 +139,15 @@ def test_calls_are_the_same_one_by_one_and_all_at_once(tmp_path: Path, architect
     text = read_text(facts.table) if facts.table else None
     assert text is not None
     calls = search_calls(text)
-    assert scan_calls(text) == calls
+    scanned = scan_calls(text)
+    assert (scanned.sites, scanned.targets) == (calls.sites, calls.targets)
+    assert (list(scanned.order), list(scanned.first)) == (list(calls.order), list(calls.first))
+    named = scan_names(text)
+    for place in (0, *text.offsets_of({b"main.main", b"fmt.Println", b"runtime.mallocgc"})):
+        assert [text.name(index) for index in named(place)] == [
+            text.name(index) for index, at in enumerate(text.places)
+            if text.elf.unsigned(at + 4, 4) == place
+        ]  # fmt: skip
     assert len(calls.sites) > 1000
     some = {calls.targets[0], calls.targets[-1]}
     assert calls.to(some) == [i for i, target in enumerate(calls.targets) if target in some]

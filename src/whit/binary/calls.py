@@ -4,7 +4,7 @@ Nothing is read until something is asked; what was read is kept for the next que
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
@@ -91,21 +91,26 @@ class Code:
         return Inlining(self._text) if self._text else None
 
     @cached_property
-    def _by_name(self) -> dict[int, list[int]]:
+    def _named(self) -> Callable[[int], Sequence[int]]:
         """Where a name stands -> its functions; a wrapper has the name of what it wraps."""
         text = self._text
+        if text is None:
+            return lambda _: ()
+        if len(text.code) >= LARGE_BYTES:
+            from whit.binary.callscan import scan_names  # noqa: PLC0415
+
+            return scan_names(text)
         found: dict[int, list[int]] = {}
-        if text is not None:
-            number, data = struct.Struct("<I").unpack_from, text.elf.data
-            for index, place in enumerate(text.places):
-                found.setdefault(number(data, place + 4)[0], []).append(index)
-        return found
+        number, data = struct.Struct("<I").unpack_from, text.elf.data
+        for index, place in enumerate(text.places):
+            found.setdefault(number(data, place + 4)[0], []).append(index)
+        return lambda place: found.get(place, ())
 
     def _functions(self, name: str) -> list[int]:
         """Indexes of the functions of this name; none when it was only ever inlined."""
         text = self._text
         places = text.offsets_of({name.encode()}) if text else ()
-        return [index for place in places for index in self._by_name.get(place, ())]
+        return [index for place in places for index in self._named(place)]
 
     def callers(self, names: Iterable[str]) -> dict[str, tuple[Caller, ...]]:
         """Everything that reaches each function; never empty, so that what was not found shows."""

@@ -1,5 +1,7 @@
 """Text in, every direct call out, all at once. Pure."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from whit.binary.callsites import Calls
@@ -18,7 +20,26 @@ def scan_calls(text: Text) -> Calls:
     sites, targets = sites[is_call], index[is_call]
     first = np.searchsorted(targets, np.arange(len(text.entries)), sorter=(
         order := np.argsort(targets, kind="stable")))  # fmt: skip
-    return Calls(sites.tolist(), targets.tolist(), order.tolist(), first.tolist())
+    # Few of these numbers are ever looked at, so they stay as they are.
+    return Calls(sites.tolist(), targets.tolist(), order.data, first.data)
+
+
+def scan_names(text: Text) -> Callable[[int], Sequence[int]]:
+    """Where a name stands -> the functions that have it."""
+    raw = np.frombuffer(text.elf.data, np.uint8)
+    records = np.array(text.places, np.int64) + 4
+    names: Numbers = np.zeros(len(records), np.int64)
+    for byte in range(4):
+        names |= raw[records + byte].astype(np.int64) << (8 * byte)
+    order = np.argsort(names, kind="stable")
+    found = names[order]
+
+    def named(place: int) -> Sequence[int]:
+        first, last = np.searchsorted(found, [place, place + 1])
+        functions: list[int] = order[first:last].tolist()
+        return functions
+
+    return named
 
 
 def _amd64(code: bytes) -> tuple[Numbers, Numbers]:

@@ -7,7 +7,7 @@ were found, and none besides).
 
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 import msgspec
@@ -23,13 +23,13 @@ class Calls(msgspec.Struct, frozen=True):
 
     sites: list[int]
     targets: list[int]
-    order: list[int]
-    first: list[int]
+    order: Sequence[int]
+    first: Sequence[int]
 
     def to(self, functions: Iterable[int]) -> list[int]:
         """Positions of the calls that go to these functions, in order."""
         return sorted(
-            position for one in set(functions)
+            int(position) for one in set(functions)
             for position in self.order[self.first[one] : self.first[one + 1]]
         )  # fmt: skip
 

@@ -7,7 +7,6 @@ the text begins.
 import re
 import struct
 from bisect import bisect_right
-from itertools import pairwise
 
 import msgspec
 
@@ -87,7 +86,7 @@ def read_text(table: FunctionTable) -> Text | None:
     pairs = elf.data[table.functab : table.functab + size].cast("I")
     entries, records = pairs[0::2].tolist(), pairs[1::2].tolist()
     length = entries[-1]
-    in_order = all(a <= b for a, b in pairwise(entries))
+    in_order = entries == sorted(entries)
     if not in_order or not 0 < length <= MAX_TEXT_BYTES or offset + length > len(elf.data):
         return None
     places = [table.functab + record for record in records]
