@@ -92,6 +92,50 @@ def test_a_contract_is_declared_carried_checked_and_compared(project: Path):
     assert '"8080:8080"' in out
 
 
+SERVICE = """package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	token, err := os.ReadFile("/run/secrets/api_token")
+	fmt.Println(os.Getenv("API_TOKEN"), string(token), err, os.Getenv("LEVEL"), os.Getuid())
+}
+"""
+
+
+@pytest.mark.sandbox
+def test_a_run_is_checked_before_it_starts_and_gets_its_secrets(project: Path):
+    (project / "main.go").write_text(SERVICE)
+    (project / "whit.toml").write_text(
+        "[image]\ncontract = true\n[config.API_TOKEN]\nrequired = true\n"
+        '[config.PORT]\ntype = "port"\n'
+    )
+    whit("build", "-t", "svc:1", cwd=project)
+    _, said = whit("run", "-e", "PORT=x", "svc:1", status=1)
+    assert "API_TOKEN is required and not set" in said
+    assert "PORT is no port" in said
+    assert "svc:1 was not started" in said
+    (project / "token").write_text("a-long-secret-value")
+    (project / "env").write_text("LEVEL=debug\n")
+    words = ("--secret", "id=api_token,src=token", "--env-file", "env")
+    out, said = whit("run", *words, "svc:1", cwd=project)
+    assert out == "a-long-secret-value <nil> debug 65532"
+    assert "a-long-secret-value" not in said
+    # Nothing of it stays.
+    assert not [p for p in Path("/dev/shm").glob("whit-*") if (p / "api_token").exists()]
+    out, _ = whit("run", "--secret", "id=api_token,cmd=echo from-a-command", "svc:1")
+    assert "from-a-command <nil>" in out
+    out, _ = whit("run", "-e", "API_TOKEN=x", "svc:1")
+    assert out.startswith("x  open /run/secrets/api_token")
+    out, _ = whit("run", "--unchecked", "svc:1")
+    assert "no such file" in out
+    _, said = whit("run", "--secret", "id=../x,src=token", "svc:1", cwd=project, status=1)
+    assert "K002" in said
+
+
 def test_what_is_no_program_has_no_contract(project: Path):
     _, said = whit("config", "show", "nothing:here", status=1)
     assert "error[" in said

@@ -8,7 +8,7 @@ import click
 
 from whit.build.house import open_house
 from whit.cli.console import Console
-from whit.errors import BadSecret, BadSetting, ContractBroken
+from whit.errors import ContractBroken
 
 if TYPE_CHECKING:
     from whit.build.contracts import Described
@@ -75,9 +75,10 @@ def check(console: Console, image: str, env_file: Path | None, secrets: str | No
     """Compare a run's variables and secrets with the contract; list all that is wrong."""
     from whit.build.contracts import check as check_run
     from whit.build.contracts import read_secret_names
+    from whit.build.handed import read_env_file
 
     contract = _described(image, console).contract
-    env, notes = _env_of(env_file)
+    env, notes = read_env_file(str(env_file)) if env_file else ({}, ())
     sizes, unusable = read_secret_names(secrets) if secrets else ({}, ())
     wrong, doubtful = check_run(contract, env, sizes)
     console.say([f"warning: {note}" for note in (*notes, *doubtful)])
@@ -129,20 +130,3 @@ def _described(image: str, console: Console) -> "Described":
     planned = plan_images(request, listen=console.hear)[0]
     contract = contract_of(planned.facts, open_code(planned.facts.elf.data, planned.facts))
     return Described(image, declared(contract, request.settings))
-
-
-def _env_of(path: Path | None) -> tuple[dict[str, str], tuple[str, ...]]:
-    from whit.build.envfile import MAX_BYTES, parse_env_file
-
-    if path is None:
-        return {}, ()
-    try:
-        if not path.is_file():
-            raise BadSecret(f"{path} is no regular file", hint="--env-file takes NAME=value lines")
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BadSecret(f"{path}: {error.strerror}", hint="--env-file takes a file") from None
-    if len(text) > MAX_BYTES:
-        raise BadSetting(f"{path} is larger than 1 MiB", hint="is this the right file?")
-    return parse_env_file(text.decode("utf-8", "surrogateescape"))

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from whit.build.house import House, open_house
+from whit.cli.console import Console
 from whit.errors import BadRunOption, BrokenLayer, ForeignPlatform
 
 if TYPE_CHECKING:
     from whit.model.image import Image
+    from whit.model.secret import Secrets
     from whit.store.blobs import Store
 
 
@@ -22,6 +25,15 @@ if TYPE_CHECKING:
 @click.argument("image")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option("-e", "--env", "env", multiple=True, metavar="NAME[=VALUE]", help="Set a variable.")
+@click.option("--env-file", default="", metavar="FILE", help="Variables, as for Compose.")
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="id=NAME,…",
+    help="A file in memory, /run/secrets/NAME: src=FILE, env=VAR or cmd=….",
+)
+@click.option("--unchecked", is_flag=True, help="Start it whatever its contract says.")
 @click.option("-v", "--volume", "mounts", multiple=True, metavar="HOST:INSIDE[:ro]", help="Mount.")
 @click.option(
     "-p",
@@ -44,6 +56,9 @@ def command(
     image: str,
     arguments: tuple[str, ...],
     env: tuple[str, ...],
+    env_file: str,
+    secrets: tuple[str, ...],
+    unchecked: bool,
     mounts: tuple[str, ...],
     ports: tuple[str, ...],
     network: str,
@@ -57,10 +72,17 @@ def command(
     """Run IMAGE with ARGUMENTS in crun or runc, as root or not, and end with its status.
 
     IMAGE is a name or the first digits of a digest. The network is the host's unless ports are
-    published. Signals reach the program; what it wrote is gone afterwards.
+    published. Signals reach the program; what it wrote is gone afterwards. Where IMAGE carries a
+    contract, nothing is started before all that it requires is there.
     """
+    import os
+
+    from whit.build.handed import in_memory, read_env_file
+    from whit.build.secrets import read_secrets
+    from whit.model.secret import Secrets
     from whit.sandbox.spec import (
         Limits,
+        Mount,
         RunRequest,
         network_of,
         parse_memory,
@@ -68,11 +90,16 @@ def command(
         parse_port,
     )
 
+    console: Console = context.obj
     published = tuple(parse_port(text) for text in ports)
+    variables, notes = read_env_file(env_file) if env_file else ({}, ())
+    console.say([f"warning: {env_file}: {note}" for note in notes])
+    variables |= dict(_variable(text) for text in env)
+    handed = read_secrets(secrets, os.environ, str(Path.cwd())) if secrets else Secrets()
     request = RunRequest(
         args=(entrypoint,) if entrypoint else ("",),
         user=user,
-        env=tuple(_variable(text) for text in env),
+        env=tuple(variables.items()),
         network=network_of(network, published),
         ports=published,
         mounts=tuple(parse_mount(text, str(Path.cwd())) for text in mounts),
@@ -80,15 +107,35 @@ def command(
         read_only=read_only,
         limits=Limits(memory_bytes=parse_memory(memory), pids=pids),
     )
-    context.exit(run_reference(open_house(), image, arguments, request))
+    house = open_house()
+    if not unchecked:
+        _check_contract(house, image, variables, handed, console)
+    with in_memory(handed) as files:
+        more = tuple(Mount(host, inside, read_only=True) for host, inside in files)
+        request = msgspec.structs.replace(request, mounts=(*request.mounts, *more))
+        status = run_reference(house, image, arguments, request)
+    context.exit(status)
+
+
+def _check_contract(
+    house: House, image: str, env: dict[str, str], secrets: "Secrets", console: Console
+) -> None:
+    from whit.build.handed import refuse_unready
+    from whit.oci.documents import Config, decode
+    from whit.store.blobs import Store
+
+    store = Store.open(house.store)
+    try:
+        config = decode(Config, found_or_pulled(image, store).config, "the image's config")
+    finally:
+        store.close()
+    console.say([f"warning: {one}" for one in refuse_unready(config, env, secrets, image)])
 
 
 def run_reference(
     house: House, reference: str, arguments: tuple[str, ...], request: object = None
 ) -> int:
     """Run an image of the store; its config fills in what `request` leaves out."""
-    import msgspec
-
     from whit.oci.documents import Config, decode
     from whit.prove.observe import can_run
     from whit.sandbox.container import run_image

@@ -1,0 +1,86 @@
+"""The secrets and variables of a run in, mounts and an environment out, checked before it starts.
+
+A secret becomes a file in memory that only the run sees: /run/secrets/NAME, readable for whatever
+user the image has, in a directory on the host that only we may enter. A door.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from whit.build.contracts import check
+from whit.build.envfile import MAX_BYTES, parse_env_file
+from whit.errors import BadSecret, BadSetting, ContractBroken
+from whit.model.contract import LABEL, decode
+from whit.model.secret import Secrets
+from whit.oci.documents import Config
+
+MEMORY = "/dev/shm"
+INSIDE = "/run/secrets"
+
+
+@contextmanager
+def in_memory(secrets: Secrets) -> Iterator[tuple[tuple[str, str], ...]]:
+    """(file on the host, path inside) of every secret, while the run lasts. Errors: BadSecret."""
+    if not len(secrets):
+        yield ()
+        return
+    try:
+        place = tempfile.mkdtemp(prefix="whit-", dir=MEMORY)
+    except OSError as error:
+        raise BadSecret(
+            f"{MEMORY} takes no files: {error.strerror}",
+            hint="secrets are kept in memory only; mount a tmpfs there",
+        ) from None
+    try:
+        found = []
+        for secret in secrets:
+            path = os.path.join(place, secret.name)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            with os.fdopen(os.open(path, flags, 0o444), "wb") as file:
+                file.write(secret.reveal())
+            os.chmod(path, 0o444)
+            found.append((path, f"{INSIDE}/{secret.name}"))
+        yield tuple(found)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def refuse_unready(
+    config: Config, env: Mapping[str, str], secrets: Secrets, reference: str
+) -> tuple[str, ...]:
+    """What is worth a look, where the image carries a contract. Errors: ContractBroken, with all
+    that is wrong at once.
+    """
+    run = config.config
+    label = (run.labels or {}).get(LABEL) if run else None
+    contract = decode(label) if label is not None else None
+    if run is None or contract is None:
+        return ()
+    own = dict(text.partition("=")[::2] for text in run.env or ())
+    sizes = {secret.name: len(secret.reveal()) for secret in secrets}
+    wrong, doubtful = check(contract, {**own, **env}, sizes)
+    if wrong:
+        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
+        raise ContractBroken(
+            f"{reference} was not started: {things} wrong with its configuration",
+            hint=f"`whit config show {reference}` tells of each; --unchecked starts it anyway",
+            output="\n".join(f"  {one}" for one in wrong),
+        )
+    return tuple(word for word in doubtful if word.partition(" ")[0] not in own)
+
+
+def read_env_file(path: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Variables, and what is wrong with the file. Errors: BadSecret, BadSetting."""
+    if not os.path.isfile(path):
+        raise BadSecret(f"{path} is no regular file", hint="--env-file takes NAME=value lines")
+    try:
+        with open(path, "rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadSecret(f"{path}: {error.strerror}", hint="--env-file takes a file") from None
+    if len(text) > MAX_BYTES:
+        raise BadSetting(f"{path} is larger than 1 MiB", hint="is this the right file?")
+    return parse_env_file(text.decode("utf-8", "surrogateescape"))
