@@ -1,8 +1,9 @@
 """`whit run`: an image of the local store in, the program's own exit status out."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -14,6 +15,7 @@ from whit.errors import BadRunOption, BrokenLayer, ForeignPlatform
 if TYPE_CHECKING:
     from whit.model.image import Image
     from whit.model.secret import Secrets
+    from whit.sandbox.spec import RunRequest
     from whit.store.blobs import Store
 
 
@@ -53,21 +55,13 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     image: str,
     arguments: tuple[str, ...],
-    env: tuple[str, ...],
     env_file: str,
     secrets: tuple[str, ...],
     unchecked: bool,
-    mounts: tuple[str, ...],
-    ports: tuple[str, ...],
-    network: str,
-    user: str,
-    read_only: bool,
-    tmpfs: tuple[str, ...],
-    memory: str,
-    pids: int,
-    entrypoint: str,
+    **words: Any,
 ) -> None:
     """Run IMAGE with ARGUMENTS in crun or runc, as root or not, and end with its status.
 
@@ -80,33 +74,14 @@ def command(
     from whit.build.handed import in_memory, read_env_file
     from whit.build.secrets import read_secrets
     from whit.model.secret import Secrets
-    from whit.sandbox.spec import (
-        Limits,
-        Mount,
-        RunRequest,
-        network_of,
-        parse_memory,
-        parse_mount,
-        parse_port,
-    )
+    from whit.sandbox.spec import Mount
 
     console: Console = context.obj
-    published = tuple(parse_port(text) for text in ports)
     variables, notes = read_env_file(env_file) if env_file else ({}, ())
     console.say([f"warning: {env_file}: {note}" for note in notes])
-    variables |= dict(_variable(text) for text in env)
+    variables |= dict(_variable(text) for text in words["env"])
     handed = read_secrets(secrets, os.environ, str(Path.cwd())) if secrets else Secrets()
-    request = RunRequest(
-        args=(entrypoint,) if entrypoint else ("",),
-        user=user,
-        env=tuple(variables.items()),
-        network=network_of(network, published),
-        ports=published,
-        mounts=tuple(parse_mount(text, str(Path.cwd())) for text in mounts),
-        tmpfs=tmpfs,
-        read_only=read_only,
-        limits=Limits(memory_bytes=parse_memory(memory), pids=pids),
-    )
+    request = _request_of(words, variables)
     house = open_house()
     if not unchecked:
         _check_contract(house, image, variables, handed, console)
@@ -115,6 +90,31 @@ def command(
         request = msgspec.structs.replace(request, mounts=(*request.mounts, *more))
         status = run_reference(house, image, arguments, request)
     context.exit(status)
+
+
+def _request_of(words: Mapping[str, Any], variables: Mapping[str, str]) -> "RunRequest":
+    """What the flags ask of the sandbox."""
+    from whit.sandbox.spec import (
+        Limits,
+        RunRequest,
+        network_of,
+        parse_memory,
+        parse_mount,
+        parse_port,
+    )
+
+    published = tuple(parse_port(text) for text in words["ports"])
+    return RunRequest(
+        args=(words["entrypoint"],) if words["entrypoint"] else ("",),
+        user=words["user"],
+        env=tuple(variables.items()),
+        network=network_of(words["network"], published),
+        ports=published,
+        mounts=tuple(parse_mount(text, str(Path.cwd())) for text in words["mounts"]),
+        tmpfs=words["tmpfs"],
+        read_only=words["read_only"],
+        limits=Limits(memory_bytes=parse_memory(words["memory"]), pids=words["pids"]),
+    )
 
 
 def _check_contract(
