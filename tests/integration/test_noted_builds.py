@@ -62,8 +62,8 @@ class Project:
         return done.stdout.strip(), done.stderr
 
     def settle(self, *words: str) -> str:
-        """Build until a note answers; the reference."""
-        for _ in range(4):
+        """Build until a note answers: git writes its index anew in the first builds after a commit."""
+        for _ in range(9):
             reference, said = self.build(*words)
             if SHORT in said:
                 return reference
