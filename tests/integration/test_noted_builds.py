@@ -62,7 +62,7 @@ class Project:
         return done.stdout.strip(), done.stderr
 
     def settle(self, *words: str) -> str:
-        """Build until a note answers: git writes its index anew in the first builds after a commit."""
+        """Build until a note answers; after a commit git first writes its index anew."""
         for _ in range(9):
             reference, said = self.build(*words)
             if SHORT in said:
