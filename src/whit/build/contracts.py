@@ -6,7 +6,7 @@ is read from the image's own program, whoever built it.
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from whit.binary.calls import open_code
 from whit.binary.facts import read_facts
 from whit.build.house import House
 from whit.build.settings import Settings
-from whit.errors import BadSecret, NoContract, NotAProgram, WhitError
+from whit.errors import BadSecret, ContractBroken, NoContract, NotAProgram, WhitError
 from whit.layer.read import Kind, LayerReader
 from whit.model.contract import LABEL, Contract, Variable, decode
 from whit.model.image import Image
@@ -145,6 +145,13 @@ def check(
         if name not in known and name.removesuffix("_FILE") not in known
     ]
     return tuple(wrong), tuple(doubtful)
+
+
+def broken(message: str, hint: str, wrong: Sequence[str]) -> ContractBroken:
+    """The error for all that is wrong at once; `message` has a place for how many things are."""
+    things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
+    output = "\n".join(f"  {one}" for one in wrong)
+    return ContractBroken(message.replace("{}", things, 1), hint=hint, output=output)
 
 
 def _derived(name: str, image: Image, config: Config, store: Store) -> Contract:

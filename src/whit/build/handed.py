@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from whit.build.contracts import check
+from whit.build.contracts import broken, check
 from whit.build.envfile import MAX_BYTES, parse_env_file
-from whit.errors import BadSecret, BadSetting, ContractBroken
+from whit.errors import BadSecret, BadSetting
 from whit.model.contract import LABEL, decode
 from whit.model.secret import Secrets
 from whit.oci.documents import Config
@@ -63,11 +63,10 @@ def refuse_unready(
     sizes = {secret.name: len(secret.reveal()) for secret in secrets}
     wrong, doubtful = check(contract, {**own, **env}, sizes)
     if wrong:
-        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
-        raise ContractBroken(
-            f"{reference} was not started: {things} wrong with its configuration",
-            hint=f"`whit config show {reference}` tells of each; --unchecked starts it anyway",
-            output="\n".join(f"  {one}" for one in wrong),
+        raise broken(
+            f"{reference} was not started: {{}} wrong with its configuration",
+            f"`whit config show {reference}` tells of each; --unchecked starts it anyway",
+            wrong,
         )
     return tuple(word for word in doubtful if word.partition(" ")[0] not in own)
 

@@ -73,8 +73,8 @@ def diff(console: Console, old: str, new: str) -> None:
 @click.pass_obj
 def check(console: Console, image: str, env_file: Path | None, secrets: str | None) -> None:
     """Compare a run's variables and secrets with the contract; list all that is wrong."""
+    from whit.build.contracts import broken, read_secret_names
     from whit.build.contracts import check as check_run
-    from whit.build.contracts import read_secret_names
     from whit.build.handed import read_env_file
 
     contract = _described(image, console).contract
@@ -84,11 +84,8 @@ def check(console: Console, image: str, env_file: Path | None, secrets: str | No
     console.say([f"warning: {note}" for note in (*notes, *doubtful)])
     wrong = (*unusable, *wrong)
     if wrong:
-        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
-        raise ContractBroken(
-            f"{things} wrong with the configuration",
-            hint="`whit config show` says what each is for",
-            output="\n".join(f"  {one}" for one in wrong),
+        raise broken(
+            "{} wrong with the configuration", "`whit config show` says what each is for", wrong
         )
     required = sum(variable.required for variable in contract.env)
     console.out(f"all {required} required variables are there" if required else "nothing is wrong")

@@ -1,6 +1,6 @@
 """`whit run`: an image of the local store in, the program's own exit status out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from whit.errors import BadRunOption, BrokenLayer, ForeignPlatform
 
 if TYPE_CHECKING:
     from whit.model.image import Image
-    from whit.model.secret import Secrets
+    from whit.oci.documents import Config
     from whit.sandbox.spec import RunRequest
     from whit.store.blobs import Store
 
@@ -71,7 +71,7 @@ def command(
     """
     import os
 
-    from whit.build.handed import in_memory, read_env_file
+    from whit.build.handed import in_memory, read_env_file, refuse_unready
     from whit.build.secrets import read_secrets
     from whit.model.secret import Secrets
     from whit.sandbox.spec import Mount
@@ -82,13 +82,16 @@ def command(
     variables |= dict(_variable(text) for text in words["env"])
     handed = read_secrets(secrets, os.environ, str(Path.cwd())) if secrets else Secrets()
     request = _request_of(words, variables)
-    house = open_house()
-    if not unchecked:
-        _check_contract(house, image, variables, handed, console)
+
+    def check(config: "Config") -> None:
+        if not unchecked:
+            doubtful = refuse_unready(config, variables, handed, image)
+            console.say([f"warning: {one}" for one in doubtful])
+
     with in_memory(handed) as files:
         more = tuple(Mount(host, inside, read_only=True) for host, inside in files)
         request = msgspec.structs.replace(request, mounts=(*request.mounts, *more))
-        status = run_reference(house, image, arguments, request)
+        status = run_reference(open_house(), image, arguments, request, check)
     context.exit(status)
 
 
@@ -117,25 +120,16 @@ def _request_of(words: Mapping[str, Any], variables: Mapping[str, str]) -> "RunR
     )
 
 
-def _check_contract(
-    house: House, image: str, env: dict[str, str], secrets: "Secrets", console: Console
-) -> None:
-    from whit.build.handed import refuse_unready
-    from whit.oci.documents import Config, decode
-    from whit.store.blobs import Store
-
-    store = Store.open(house.store)
-    try:
-        config = decode(Config, found_or_pulled(image, store).config, "the image's config")
-    finally:
-        store.close()
-    console.say([f"warning: {one}" for one in refuse_unready(config, env, secrets, image)])
-
-
 def run_reference(
-    house: House, reference: str, arguments: tuple[str, ...], request: object = None
+    house: House,
+    reference: str,
+    arguments: tuple[str, ...],
+    request: object = None,
+    check: "Callable[[Config], None] | None" = None,
 ) -> int:
-    """Run an image of the store; its config fills in what `request` leaves out."""
+    """Run an image of the store; its config fills in what `request` leaves out. `check` sees the
+    config before anything starts.
+    """
     from whit.oci.documents import Config, decode
     from whit.prove.observe import can_run
     from whit.sandbox.container import run_image
@@ -144,7 +138,10 @@ def run_reference(
 
     store = Store.open(house.store)
     image = found_or_pulled(reference, store)
-    config = decode(Config, image.config, "the image's config").config
+    document = decode(Config, image.config, "the image's config")
+    if check is not None:
+        check(document)
+    config = document.config
     if not can_run(image.platform):
         raise ForeignPlatform(
             f"{reference} is for {image.platform}, and this host runs no such programs",
