@@ -8,7 +8,7 @@ from whit.dockerfile.parser import parse
 from whit.dockerfile.stages import PlanOptions, plan_stages
 from whit.dockerfile.state import State, open_child, open_image
 from whit.dockerfile.steps import expand_step
-from whit.errors import BadStage
+from whit.errors.dockerfile import BadStage
 from whit.model.names import Platform
 from whit.oci.documents import Config
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from whit.errors import BadPath
+from whit.errors.names import BadPath
 from whit.layer.write import write_layer
 from whit.model.image import Compression, Effort, Format, Image, Layer
 from whit.model.names import Platform

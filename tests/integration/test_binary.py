@@ -18,7 +18,8 @@ from whit.binary.callsites import search_calls
 from whit.binary.facts import Linkage, read_facts
 from whit.binary.goinfo import parse_modules
 from whit.binary.text import read_text
-from whit.errors import BrokenProgram, NotAProgram, WhitError
+from whit.errors import WhitError
+from whit.errors.binary import BrokenProgram, NotAProgram
 
 MAIN = """package main
 

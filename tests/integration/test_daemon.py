@@ -5,7 +5,7 @@ from typing import BinaryIO
 import pytest
 
 from layer_samples import config, small_image
-from whit.errors import DaemonRefused, NoDaemon, NoDocker
+from whit.errors.registry import DaemonRefused, NoDaemon, NoDocker
 from whit.oci.archive import write_docker_archive
 from whit.oci.assemble import assemble
 from whit.registry.daemon import load_into_daemon

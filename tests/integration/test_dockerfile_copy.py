@@ -8,7 +8,7 @@ import pytest
 
 from whit.build.dockerfile.copying import Manner, Target
 from whit.build.dockerfile.sources import Filtered, pick, pick_with_parents
-from whit.errors import CannotCopy, NoSuchSource
+from whit.errors.dockerfile import CannotCopy, NoSuchSource
 from whit.layer.stack import Stack
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="owners are root's to give")

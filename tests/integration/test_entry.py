@@ -10,7 +10,7 @@ import pytest
 
 from registry_case import whit
 from whit.bases.entry import entry_command, entry_program
-from whit.errors import NoEntryProgram
+from whit.errors.request import NoEntryProgram
 
 ENV = "/usr/bin/env"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from whit.binary.facts import Linkage, read_facts
-from whit.errors import BrokenProgram, NotAProgram
+from whit.errors.binary import BrokenProgram, NotAProgram
 
 WHIT = [sys.executable, "-m", "whit.cli.entry"]
 ZIG = [sys.executable, "-m", "ziglang"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from integration.sandbox_case import Box
-from whit.errors import ForeignPlatform
+from whit.errors.sandbox import ForeignPlatform
 from whit.model.names import Platform
 from whit.model.plan import RunConfig
 from whit.prove.observe import can_run, observe

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import whit
-from whit.errors import UnknownSetting, WhitError
+from whit.errors import WhitError
+from whit.errors.request import UnknownSetting
 from whit.model.plan import Plan
 from whit.model.result import Result
 

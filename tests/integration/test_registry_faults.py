@@ -24,17 +24,17 @@ from whit.build.copy import copy, pull
 from whit.build.ends import parse_end
 from whit.build.events import unheard
 from whit.build.registries import Registries
-from whit.errors import (
+from whit.errors import WhitError
+from whit.errors.images import InvalidImage
+from whit.errors.registry import (
     BadAnswer,
     BlobUnknown,
-    InvalidImage,
     NoSuchManifest,
     NotAuthorized,
     RegistryRefused,
     RegistryUnreachable,
     RegistryUntrusted,
     UnsupportedManifest,
-    WhitError,
 )
 from whit.model.registries import Patience
 from whit.store.blobs import Store

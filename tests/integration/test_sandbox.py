@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from integration.sandbox_case import Box
-from whit.errors import CannotStart, PortTaken, RuntimeFailed, UnknownUser
+from whit.errors.sandbox import CannotStart, PortTaken, RuntimeFailed, UnknownUser
 from whit.sandbox.container import run_image
 from whit.sandbox.host import find_program
 from whit.sandbox.runtime import Capture

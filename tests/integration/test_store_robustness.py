@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from layer_samples import config, small_tree, stored
-from whit.errors import StoreFull, StoreUnwritable
+from whit.errors.images import StoreFull, StoreUnwritable
 from whit.model.image import Compression, Format
 from whit.model.tree import File, Tree
 from whit.oci.assemble import assemble

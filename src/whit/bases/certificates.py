@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from time import gmtime, strftime
 from typing import Any
 
-from whit.errors import BadCertificates
+from whit.errors.needs import BadCertificates
 from whit.model.plan import Provided
 from whit.model.tree import Bytes, File
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from importlib.resources import files
 
-from whit.errors import NoEntryProgram
+from whit.errors.request import NoEntryProgram
 
 PATH = "/.whit/entry"
 

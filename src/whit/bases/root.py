@@ -11,7 +11,8 @@ import stat
 from collections.abc import Callable
 
 from whit.bases.packages import Packages
-from whit.errors import ContentUnreadable, TreeTooLarge
+from whit.errors.layer import ContentUnreadable
+from whit.errors.needs import TreeTooLarge
 from whit.model.files import Found, follow
 from whit.model.names import Digest
 from whit.model.plan import Provided, What

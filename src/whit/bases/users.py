@@ -6,7 +6,7 @@ rights: a platform that picks a user id at random (OpenShift) runs it in group 0
 
 import msgspec
 
-from whit.errors import BadUser
+from whit.errors.needs import BadUser
 from whit.model.plan import Provided
 from whit.model.tree import Bytes, Dir, File
 

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from whit.errors import UnknownZone
+from whit.errors.needs import UnknownZone
 from whit.model.names import Digest, digest_of
 from whit.model.plan import Provided
 from whit.model.tree import Bytes, File, Link, Node

@@ -9,7 +9,7 @@ import msgspec
 
 from whit.binary import elf as fields
 from whit.binary.elf import Elf
-from whit.errors import BrokenProgram
+from whit.errors.binary import BrokenProgram
 
 MAX_VERSIONS = 4096
 VER_FLG_BASE, VER_FLG_WEAK = 1, 2

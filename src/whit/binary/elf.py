@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from whit.errors import BrokenProgram, NotAProgram
+from whit.errors.binary import BrokenProgram, NotAProgram
 from whit.model.names import Platform
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3

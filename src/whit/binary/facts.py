@@ -8,7 +8,7 @@ from whit.binary.dynamic import read_dynamic
 from whit.binary.elf import ET_DYN, SHT_NOBITS, Elf, read_elf
 from whit.binary.functions import Functions, FunctionTable, read_functions
 from whit.binary.goinfo import GoInfo, Module, read_goinfo
-from whit.errors import NotAProgram
+from whit.errors.binary import NotAProgram
 from whit.model.names import Platform
 
 __all__ = ["Facts", "Functions", "GoInfo", "Linkage", "Module", "read_facts"]

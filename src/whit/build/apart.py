@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from whit.errors import BadSecret
+from whit.errors.secrets import BadSecret
 from whit.model.program import Recipe
 from whit.model.secret import Secrets
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import msgspec
 
 from whit.build.ends import End, Where
-from whit.errors import InvalidImage, NotALayout, UnknownImage
+from whit.errors.images import InvalidImage, NotALayout, UnknownImage
 from whit.model.image import MEDIA_CONFIG, MEDIA_LAYER, MEDIA_MANIFEST
 from whit.model.names import Digest, Platform, digest_of
 from whit.oci.contents import content_in

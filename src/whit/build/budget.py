@@ -8,7 +8,8 @@ import re
 import msgspec
 
 from whit.build.settings import BudgetSettings
-from whit.errors import BadSetting, OverBudget
+from whit.errors.request import BadSetting
+from whit.errors.sizes import OverBudget
 from whit.model.result import Result
 from whit.report.words import size_text
 

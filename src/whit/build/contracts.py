@@ -15,7 +15,10 @@ from whit.binary.calls import open_code
 from whit.binary.facts import read_facts
 from whit.build.house import House
 from whit.build.settings import Settings
-from whit.errors import BadSecret, ContractBroken, NoContract, NotAProgram, WhitError
+from whit.errors import WhitError
+from whit.errors.binary import NotAProgram
+from whit.errors.request import ContractBroken, NoContract
+from whit.errors.secrets import BadSecret
 from whit.layer.read import Kind, LayerReader
 from whit.model.contract import LABEL, Contract, Variable, decode
 from whit.model.image import Image

@@ -16,7 +16,7 @@ from whit.build.events import Finished, Listener
 from whit.build.publish import one_image, push_text, write_file
 from whit.build.registries import OpenAt, Registries, StoreMemory, StoreSink
 from whit.build.tags import tagged
-from whit.errors import BadDestination
+from whit.errors.request import BadDestination
 from whit.model.image import Image
 from whit.model.names import Digest, Platform, Reference
 from whit.oci.contents import write_contents

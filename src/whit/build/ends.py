@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from whit.errors import BadDestination
+from whit.errors.request import BadDestination
 from whit.model.names import Reference
 
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 from whit.build.contracts import broken, check
 from whit.build.envfile import MAX_BYTES, parse_env_file
-from whit.errors import BadSecret, BadSetting
+from whit.errors.request import BadSetting
+from whit.errors.secrets import BadSecret
 from whit.model.contract import LABEL, decode
 from whit.model.secret import Secrets
 from whit.oci.documents import Config

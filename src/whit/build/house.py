@@ -51,7 +51,7 @@ def _own_home(env: dict[str, str]) -> str:
 
 
 def _epoch(text: str) -> int:
-    from whit.errors import BadSetting
+    from whit.errors.request import BadSetting
 
     if not text:
         return 0

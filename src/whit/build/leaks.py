@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, BinaryIO
 
 from whit.build.events import Finished, Listener, Warned
-from whit.errors import CredentialFound, SecretLeaked, SecretNamed
+from whit.errors.secrets import CredentialFound, SecretLeaked, SecretNamed
 from whit.model.image import Image
 from whit.model.names import Digest
 from whit.model.secret import Secrets

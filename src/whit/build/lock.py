@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from whit.build.request import Request
-from whit.errors import BadLock, Drifted
+from whit.errors.request import BadLock, Drifted
 
 MAX_FILE_BYTES = 4 << 20
 FORMAT = 1

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from whit.errors import BadManifest, Place
+from whit.errors import Place
+from whit.errors.request import BadManifest
 
 SCHEME = "whit://"
 _VALUE = re.compile(r"(?:[^\s=]+=)?(whit://[^\s\"']+)\s*")

@@ -20,7 +20,8 @@ from whit.build.events import Finished, Listener, unheard
 from whit.build.house import House
 from whit.build.programs import Programs, recipes_of
 from whit.build.request import Request
-from whit.errors import RequestError, SecretsInterfere
+from whit.errors import RequestError
+from whit.errors.secrets import SecretsInterfere
 from whit.model.result import Result
 from whit.model.secret import Secret, Secrets
 

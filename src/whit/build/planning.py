@@ -17,7 +17,8 @@ from whit.build.house import House
 from whit.build.loading import Roots, loading_needs, program_path
 from whit.build.programs import Opened, sysroot_of
 from whit.build.request import Request
-from whit.errors import BadSetting, WrongPlatform
+from whit.errors.binary import WrongPlatform
+from whit.errors.request import BadSetting
 from whit.model.names import Digest
 from whit.model.plan import Need, Plan
 from whit.model.program import Binary

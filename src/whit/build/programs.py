@@ -15,7 +15,7 @@ import msgspec
 
 from whit.build.events import Finished, Listener, Started, Warned
 from whit.build.request import Request
-from whit.errors import NotAProgram
+from whit.errors.binary import NotAProgram
 from whit.model.names import Platform
 from whit.model.program import Binary, Recipe
 

@@ -15,7 +15,7 @@ import msgspec
 from whit.build.events import Finished, Listener, Warned
 from whit.build.request import Destination, Kind, Request
 from whit.build.tags import by_repository, tagged
-from whit.errors import NoSuchPlatform
+from whit.errors.registry import NoSuchPlatform
 from whit.model.image import Image
 from whit.model.names import Platform
 from whit.model.result import Receipt

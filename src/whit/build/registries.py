@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from whit.errors import BadName, Offline
+from whit.errors.names import BadName
+from whit.errors.registry import Offline
 from whit.model.names import Digest, Reference
 from whit.model.registries import Patience, RegistrySettings
 from whit.oci.documents import Descriptor

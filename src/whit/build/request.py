@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from whit.build.settings import Settings
-from whit.errors import BadDestination, BadSetting
+from whit.errors.request import BadDestination, BadSetting
 from whit.model.names import GO_ARCHITECTURES, Platform, Reference
 
 LOCK_NAME = "whit.lock"

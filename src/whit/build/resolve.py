@@ -12,7 +12,9 @@ from typing import IO
 import msgspec
 
 from whit.build.mentions import Mention, find_mentions, replaced
-from whit.errors import BadManifest, ChooseProgram, Place, WhitError
+from whit.errors import Place, WhitError
+from whit.errors.golang import ChooseProgram
+from whit.errors.request import BadManifest
 from whit.model.names import Reference
 from whit.model.result import Result
 

@@ -10,7 +10,7 @@ import shlex
 import stat
 from collections.abc import Iterable, Mapping
 
-from whit.errors import BadSecret
+from whit.errors.secrets import BadSecret
 from whit.model.secret import Secret, Secrets
 
 MAX_SECRET_BYTES = 1 << 20

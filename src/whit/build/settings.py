@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from whit.errors import BadSetting, BadSettingsFile, Place, UnknownSetting
+from whit.errors import Place
+from whit.errors.request import BadSetting, BadSettingsFile, UnknownSetting
 from whit.model.image import Effort, Format
 from whit.model.program import Cgo, Strip
 from whit.model.registries import RegistrySettings

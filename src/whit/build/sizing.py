@@ -20,7 +20,8 @@ from whit.build.ends import End, Where, parse_end
 from whit.build.house import open_house
 from whit.build.programs import map_file
 from whit.build.request import host_platform
-from whit.errors import NoSuchPlatform, WhitError
+from whit.errors import WhitError
+from whit.errors.registry import NoSuchPlatform
 from whit.layer.origins import origins_in
 from whit.layer.waste import waste_in
 from whit.layer.weigh import Scale, Weighed

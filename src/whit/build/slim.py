@@ -16,7 +16,7 @@ import msgspec
 from whit.bases.root import Root
 from whit.build.request import Request, make_request
 from whit.build.settings import Settings
-from whit.errors import NothingToRun
+from whit.errors.request import NothingToRun
 from whit.layer.unpack import unpack_layers
 from whit.model.files import Found
 from whit.model.image import Image

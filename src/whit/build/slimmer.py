@@ -15,7 +15,7 @@ from whit.build.house import House
 from whit.build.registries import Registries
 from whit.build.request import Request, host_platform
 from whit.build.slim import slimming_of
-from whit.errors import NothingToRun
+from whit.errors.request import NothingToRun
 from whit.model.image import Image
 from whit.model.names import Digest, Platform
 from whit.model.result import Result

@@ -7,7 +7,7 @@ import os
 import re
 
 from whit.build.request import Request
-from whit.errors import BadSetting
+from whit.errors.request import BadSetting
 from whit.model.names import Reference
 from whit.model.program import Binary
 

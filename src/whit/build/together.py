@@ -3,7 +3,8 @@
 import msgspec
 
 from whit.build.planning import Planned
-from whit.errors import BadSetting, PathTaken
+from whit.errors.needs import PathTaken
+from whit.errors.request import BadSetting
 from whit.model.plan import Entry, Plan, RunConfig
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from whit.build.request import Request
-from whit.errors import NotReproducible
+from whit.errors.sandbox import NotReproducible
 from whit.golang.gomod import read_gomod
 from whit.model.result import Result
 

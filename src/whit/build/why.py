@@ -12,7 +12,7 @@ from whit.binary.calls import Code, open_code
 from whit.binary.facts import Facts, read_facts
 from whit.binary.packages import package_of
 from whit.binary.sizes import Sizes, sizes_of
-from whit.errors import NotLinked
+from whit.errors.sizes import NotLinked
 
 # Ways are looked for to this many functions of a package, the largest first.
 _TRIED = 24

@@ -8,7 +8,7 @@ import click
 
 from whit.build.house import open_house
 from whit.cli.console import Console
-from whit.errors import ContractBroken
+from whit.errors.request import ContractBroken
 
 if TYPE_CHECKING:
     from whit.build.contracts import Described

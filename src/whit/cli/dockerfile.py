@@ -125,7 +125,7 @@ def _slimmed(request: "Request", asked: "Asked", house: "House", console: Consol
 
     from whit.build.dockerfile.call import Built, build_dockerfile
     from whit.build.slimmer import slim
-    from whit.errors import BadSetting
+    from whit.errors.request import BadSetting
     from whit.report.slim import slim_lines
 
     if len(request.platforms) > 1:

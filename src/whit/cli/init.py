@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from whit.cli.console import Console
-from whit.errors import BadSettingsFile
+from whit.errors.request import BadSettingsFile
 
 EXAMPLE = """\
 # whit.toml: how whit makes this project's images. Every setting is optional; the values shown are

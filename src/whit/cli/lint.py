@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from whit.cli.console import Console
-from whit.errors import BadDockerfile, UsageError
+from whit.errors import UsageError
+from whit.errors.dockerfile import BadDockerfile
 
 if TYPE_CHECKING:
     from whit.dockerfile.findings import Finding, Settings

@@ -73,7 +73,7 @@ def command(console: Console, /, file: str, output: Path | None, **words: Any) -
 
 def _check_names(names: tuple[str, ...], sources: set[str]) -> None:
     """One name cannot mean several images."""
-    from whit.errors import BadSetting
+    from whit.errors.request import BadSetting
 
     plain = next((name for name in names if "{{" not in name), None)
     if plain is not None and len(sources) > 1:

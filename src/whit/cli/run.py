@@ -10,7 +10,8 @@ import msgspec
 
 from whit.build.house import House, open_house
 from whit.cli.console import Console
-from whit.errors import BadRunOption, BrokenLayer, ForeignPlatform
+from whit.errors.layer import BrokenLayer
+from whit.errors.sandbox import BadRunOption, ForeignPlatform
 
 if TYPE_CHECKING:
     from whit.model.image import Image
@@ -175,7 +176,7 @@ def run_reference(
 def found_or_pulled(reference: str, store: "Store") -> "Image":
     """An image of the store for this host; one of a registry is pulled first."""
     from whit.build.request import host_platform
-    from whit.errors import UnknownImage
+    from whit.errors.images import UnknownImage
     from whit.model.names import Reference
 
     try:

@@ -22,7 +22,7 @@ from whit.dockerfile.ports import read_port
 from whit.dockerfile.shell import arguments_of, with_shell
 from whit.dockerfile.signals import check_signal
 from whit.dockerfile.state import State
-from whit.errors import BadInstruction
+from whit.errors.dockerfile import BadInstruction
 from whit.oci.documents import HealthDocument, History, Nothing
 
 COMMENT = "buildkit.dockerfile.v0"

@@ -2,7 +2,7 @@
 
 import re
 
-from whit.errors import BadInstruction
+from whit.errors.dockerfile import BadInstruction
 
 UNITS = {
     "ns": 1,

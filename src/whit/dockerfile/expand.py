@@ -23,7 +23,7 @@ from whit.dockerfile.substitution import (
     glob_of,
     replace_every,
 )
-from whit.errors import BadExpansion
+from whit.errors.dockerfile import BadExpansion
 
 # Go's unicode.IsSpace, which is less than Python's str.isspace.
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(

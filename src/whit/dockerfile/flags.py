@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from whit.errors import BadInstruction
+from whit.errors.dockerfile import BadInstruction
 
 
 class Kind(Enum):

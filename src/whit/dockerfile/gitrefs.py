@@ -11,7 +11,7 @@ import re
 
 import msgspec
 
-from whit.errors import RefusedInstruction
+from whit.errors.dockerfile import RefusedInstruction
 
 _SCHEMES = ("http", "https", "ssh", "git")
 _SCP = re.compile(

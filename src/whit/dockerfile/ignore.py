@@ -10,7 +10,8 @@ from collections.abc import Callable
 from whit.dockerfile.expand import SPACES
 from whit.dockerfile.lexer import MAX_LINE_BYTES
 from whit.dockerfile.patterns import compile_patterns
-from whit.errors import BadPattern, Place
+from whit.errors import Place
+from whit.errors.dockerfile import BadPattern
 
 
 def read_ignore(data: bytes, file: str = ".dockerignore") -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from whit.dockerfile.expand import SPACES
 from whit.dockerfile.flags import Flags, FlagTable, Kind, did_you_mean, read_flags
 from whit.dockerfile.mounts import read_mount_text
 from whit.dockerfile.parser import Dockerfile, Node, heredoc_of, without_tabs
-from whit.errors import BadDockerfile, BadInstruction, WhitError
+from whit.errors import WhitError
+from whit.errors.dockerfile import BadDockerfile, BadInstruction
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9\-_.]*")
 _ONBUILD = re.compile(rf"[{SPACES}]*ONBUILD[{SPACES}]*", re.IGNORECASE)

@@ -6,7 +6,8 @@ The rules are those of BuildKit's code where its documentation says something el
 import re
 
 from whit.dockerfile.expand import SPACES
-from whit.errors import BadDockerfile, Place
+from whit.errors import Place
+from whit.errors.dockerfile import BadDockerfile
 
 # bufio.Scanner's limit for a token in Go: BuildKit refuses longer lines.
 MAX_LINE_BYTES = 65535

@@ -10,7 +10,8 @@ from whit.dockerfile.expand import Expanded, Mode, expand
 from whit.dockerfile.findings import Book, Edit
 from whit.dockerfile.references import full_reference
 from whit.dockerfile.stages import PlanOptions
-from whit.errors import BadExpansion, BadName
+from whit.errors.dockerfile import BadExpansion
+from whit.errors.names import BadName
 from whit.model.names import Platform
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from whit.errors import RefusedInstruction
+from whit.errors.dockerfile import RefusedInstruction
 
 _UMASK = 0o022
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[ugo]|[rwxXst]*))+)")

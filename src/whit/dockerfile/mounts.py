@@ -19,7 +19,7 @@ from whit.dockerfile.instructions import (
     SshMount,
     TmpfsMount,
 )
-from whit.errors import BadInstruction
+from whit.errors.dockerfile import BadInstruction
 
 TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
 _ALIASES = {

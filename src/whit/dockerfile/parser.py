@@ -12,7 +12,8 @@ from whit.dockerfile import lexer
 from whit.dockerfile.expand import SPACES, Mode, expand_words
 from whit.dockerfile.instructions import Heredoc
 from whit.dockerfile.places import Span, place_of
-from whit.errors import BadDockerfile, BadExpansion, Place
+from whit.errors import Place
+from whit.errors.dockerfile import BadDockerfile, BadExpansion
 
 DIRECTIVES = ("syntax", "escape", "check")
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
-from whit.errors import BadPattern
+from whit.errors.dockerfile import BadPattern
 
 # Sizes that no honest file has.
 MAX_PATTERNS = 20_000

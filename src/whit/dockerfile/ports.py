@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from whit.errors import BadInstruction
+from whit.errors.dockerfile import BadInstruction
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 _PORT = re.compile(r"[+-]?[0-9]{1,6}")

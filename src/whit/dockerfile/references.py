@@ -2,7 +2,7 @@
 
 import re
 
-from whit.errors import BadName
+from whit.errors.names import BadName
 from whit.model.names import Reference
 
 DEFAULT_REGISTRY = "docker.io"

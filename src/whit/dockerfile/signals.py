@@ -3,7 +3,7 @@
 import re
 
 from whit.dockerfile.flags import did_you_mean
-from whit.errors import BadInstruction
+from whit.errors.dockerfile import BadInstruction
 
 # Those of Linux that docker knows by name.
 SIGNALS = (

@@ -36,7 +36,9 @@ from whit.dockerfile.graph import (
 from whit.dockerfile.interpret import instruction_of, interpret
 from whit.dockerfile.parser import Dockerfile, parse
 from whit.dockerfile.references import familiar, full_reference
-from whit.errors import BadDockerfile, BadExpansion, BadName, BadStage, WhitError
+from whit.errors import WhitError
+from whit.errors.dockerfile import BadDockerfile, BadExpansion, BadStage
+from whit.errors.names import BadName
 from whit.model.names import Platform
 
 SCRATCH = "scratch"

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 
 import msgspec
 
-from whit.errors import NoCCompiler
+from whit.errors.golang import NoCCompiler
 from whit.golang.process import Outcome, Running, find_program
 from whit.golang.toolchain import Toolchain
 from whit.model.names import Platform

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from whit.errors import GoStopped, NoCCompiler
+from whit.errors.golang import GoStopped, NoCCompiler
 from whit.golang.cgo import (
     Way,
     after_static,

@@ -4,14 +4,8 @@ import os
 import re
 from collections.abc import Mapping
 
-from whit.errors import (
-    ChooseProgram,
-    CompileFailed,
-    NeedsCgo,
-    NoProgram,
-    NoSuchVersion,
-    WhitError,
-)
+from whit.errors import WhitError
+from whit.errors.golang import ChooseProgram, CompileFailed, NeedsCgo, NoProgram, NoSuchVersion
 from whit.golang.failure import failure_of
 from whit.golang.listing import list_packages
 from whit.golang.module import list_of_version, versions_near

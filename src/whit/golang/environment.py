@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from whit.errors import NoSuchTarget
+from whit.errors.golang import NoSuchTarget
 from whit.model.names import Platform
 from whit.model.program import Recipe
 

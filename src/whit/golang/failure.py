@@ -6,7 +6,8 @@ and the hint. The phrases are those of Go 1.16 to 1.27.
 
 import re
 
-from whit.errors import (
+from whit.errors import WhitError
+from whit.errors.golang import (
     BuildSpaceFull,
     CompileFailed,
     GoStopped,
@@ -17,7 +18,6 @@ from whit.errors import (
     NoSuchTarget,
     NoSuchVersion,
     NotInstallable,
-    WhitError,
 )
 from whit.golang.process import Outcome
 from whit.model.program import Recipe

@@ -8,7 +8,7 @@ stays one field.
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from whit.errors import BadLinkerFlags
+from whit.errors.golang import BadLinkerFlags
 from whit.model.program import Strip
 
 PLACEHOLDERS = ("Version", "Commit", "ShortCommit", "Branch", "Tag", "Date")

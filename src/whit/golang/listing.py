@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from whit.errors import ChooseProgram
+from whit.errors.golang import ChooseProgram
 from whit.golang.process import Outcome, Running
 from whit.golang.toolchain import Toolchain
 from whit.model.program import Source

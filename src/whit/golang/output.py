@@ -16,7 +16,8 @@ from time import time
 
 import msgspec
 
-from whit.errors import BuildSpaceFull, CacheUnwritable, GoStopped, WhitError
+from whit.errors import WhitError
+from whit.errors.golang import BuildSpaceFull, CacheUnwritable, GoStopped
 from whit.golang.headstart import HeadStart
 from whit.golang.places import open_locked
 from whit.model.names import Digest, digest_of

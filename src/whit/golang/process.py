@@ -12,7 +12,7 @@ from typing import Self
 
 import msgspec
 
-from whit.errors import GoStopped
+from whit.errors.golang import GoStopped
 from whit.golang.spawn import Spawned, end_group, spawn
 
 MAX_OUTPUT_BYTES = 8 << 20

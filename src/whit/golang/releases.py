@@ -20,13 +20,8 @@ from time import time
 
 import msgspec
 
-from whit.errors import (
-    BuildSpaceFull,
-    NoGo,
-    NoSuchRelease,
-    ReleaseUnreachable,
-    WhitError,
-)
+from whit.errors import WhitError
+from whit.errors.golang import BuildSpaceFull, NoGo, NoSuchRelease, ReleaseUnreachable
 from whit.golang.goroot import release_of
 from whit.golang.output import cache_trouble
 from whit.golang.places import cache_of

@@ -2,7 +2,7 @@
 
 import os
 
-from whit.errors import BadSource
+from whit.errors.golang import BadSource
 from whit.golang.gomod import read_gomod
 from whit.model.program import Source
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from whit.errors import GoTooOld, NoGo, NoSuchRelease
+from whit.errors.golang import GoTooOld, NoGo, NoSuchRelease
 from whit.golang.environment import go_setting
 from whit.golang.gomod import GoMod, read_gomod
 from whit.golang.goroot import release_of

@@ -10,7 +10,8 @@ import os
 import stat
 from collections.abc import Callable
 
-from whit.errors import ContentChanged, ContentUnreadable, WhitError
+from whit.errors import WhitError
+from whit.errors.layer import ContentChanged, ContentUnreadable
 from whit.model.tree import Bytes, Content, Stored
 
 

@@ -15,7 +15,7 @@ Numbers are octal digits and a NUL; POSIX pax, "ustar Interchange Format".
 
 import msgspec
 
-from whit.errors import UnwritableNode
+from whit.errors.layer import UnwritableNode
 from whit.model.tree import Dir, File, Link, Node
 
 BLOCK = 512

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from whit.errors import BrokenLayer, LayerTooLarge
+from whit.errors.layer import BrokenLayer, LayerTooLarge
 from whit.model.names import Digest
 
 _GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"

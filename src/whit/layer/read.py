@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from whit.errors import BadPath, BrokenLayer, HostileLayer, LayerTooLarge
+from whit.errors.layer import BrokenLayer, HostileLayer, LayerTooLarge
+from whit.errors.names import BadPath
 from whit.layer.inflate import Limits, TarBytes
 from whit.layer.tar import RawEntry, raw_entries
 from whit.model.names import Digest

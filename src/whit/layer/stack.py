@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from whit.errors import HostileLayer
+from whit.errors.layer import HostileLayer
 
 OPAQUE_NAMES = ("trusted.overlay.opaque", "user.overlay.opaque")
 _MAX_HOPS = 40  # links on one path, as in Linux (path_resolution(7))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from whit.errors import BrokenLayer, LayerTooLarge
+from whit.errors.layer import BrokenLayer, LayerTooLarge
 from whit.layer.header import BLOCK, XATTR_PREFIX, padding
 from whit.layer.inflate import TarBytes
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Self
 
-from whit.errors import CannotUnpack, HostileLayer
+from whit.errors.layer import CannotUnpack, HostileLayer
 from whit.layer.inflate import Limits
 from whit.layer.read import DEFAULT_LIMITS, Entry, Kind, LayerReader
 from whit.model.tree import parents_of

@@ -6,7 +6,7 @@ from typing import NewType, Self
 
 import msgspec
 
-from whit.errors import BadName
+from whit.errors.names import BadName
 
 Digest = NewType("Digest", str)  # "sha256:" and 64 lower-case hex digits
 

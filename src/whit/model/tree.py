@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from whit.errors import BadPath
+from whit.errors.names import BadPath
 from whit.model.names import Digest
 
 

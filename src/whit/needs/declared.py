@@ -4,7 +4,7 @@ import difflib
 
 import msgspec
 
-from whit.errors import UnknownNeed
+from whit.errors.needs import UnknownNeed
 from whit.model.plan import What
 from whit.model.tree import normal_path
 from whit.needs.rules import LIBRARIES, LOADING, RULES, rule_named

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from whit.errors import PathTaken, UnmetNeeds
+from whit.errors.needs import PathTaken, UnmetNeeds
 from whit.model.files import follow
 from whit.model.names import Platform
 from whit.model.plan import (

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from whit.errors import InvalidImage
+from whit.errors.images import InvalidImage
 from whit.model.image import MEDIA_INDEX, Format, Image, Layer
 from whit.model.names import Digest, Reference
 from whit.oci.contents import entries_for

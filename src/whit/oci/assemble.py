@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from whit.errors import BadTime
+from whit.errors.images import BadTime
 from whit.model.image import MEDIA_CONFIG, MEDIA_MANIFEST, Image, Layer
 from whit.model.names import Platform, digest_of
 from whit.model.plan import RunConfig

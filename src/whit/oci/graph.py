@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from whit.errors import InvalidImage, NoSuchPlatform, UnsupportedManifest
+from whit.errors.images import InvalidImage
+from whit.errors.registry import NoSuchPlatform, UnsupportedManifest
 from whit.model.image import MEDIA_INDEX, MEDIA_MANIFEST, Image
 from whit.model.names import Digest, Platform, digest_of
 from whit.oci.documents import Descriptor, Index, Manifest, PlatformDocument, decode, encode

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from whit.errors import CannotWriteImage, InvalidImage, NotALayout
+from whit.errors.images import CannotWriteImage, InvalidImage, NotALayout
 from whit.model.image import MEDIA_INDEX, MEDIA_MANIFEST, Image
 from whit.model.names import Digest
 from whit.oci.documents import (

@@ -5,7 +5,7 @@ What the two documents say of each other is checked here; `validate` checks the 
 
 from collections.abc import Callable
 
-from whit.errors import InvalidImage
+from whit.errors.images import InvalidImage
 from whit.model.image import MEDIA_MANIFEST, Image, Layer
 from whit.model.names import Digest, Platform, digest_of
 from whit.oci.documents import Config, Descriptor, Manifest, decode

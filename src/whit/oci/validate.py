@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from whit.errors import InvalidImage
+from whit.errors.images import InvalidImage
 from whit.model.image import MEDIA_MANIFEST, Image, Layer
 from whit.oci.documents import Config, Descriptor, Manifest, decode
 

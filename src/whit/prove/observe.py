@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from whit.errors import ForeignPlatform
+from whit.errors.sandbox import ForeignPlatform
 from whit.model.names import Platform
 from whit.model.plan import RunConfig
 from whit.model.verdict import Observation

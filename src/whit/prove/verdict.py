@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from whit.binary.elf import Elf
-from whit.errors import BrokenImage, UnknownUser
+from whit.errors.sandbox import BrokenImage, UnknownUser
 from whit.model.names import Platform
 from whit.model.plan import Plan, RunConfig
 from whit.model.tree import Content, Dir, File

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
 
-from whit.errors import BadAnswer, NotAuthorized
+from whit.errors.registry import BadAnswer, NotAuthorized
 from whit.registry.challenge import Challenge, read_challenges
 from whit.registry.credentials import Credential
 from whit.registry.transport import Answer, Body, Transport, check_downgrade

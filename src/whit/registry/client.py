@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import BinaryIO, Protocol
 from urllib.parse import quote, urljoin
 
-from whit.errors import BadAnswer, WhitError
+from whit.errors import WhitError
+from whit.errors.registry import BadAnswer
 from whit.model.names import digest_of
 from whit.oci.documents import MAX_DOCUMENT_BYTES, Descriptor
 from whit.oci.graph import INDEX_TYPES, MANIFEST_TYPES, Document, read_document

@@ -15,7 +15,8 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from whit.errors import BadSetting, RegistryUnreachable, RegistryUntrusted
+from whit.errors.registry import RegistryUnreachable, RegistryUntrusted
+from whit.errors.request import BadSetting
 from whit.model.registries import Patience, RegistrySettings
 from whit.registry.failures import Temporary
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from whit.errors import BadCredentials, HelperFailed
+from whit.errors.registry import BadCredentials, HelperFailed
 
 MAX_FILE_BYTES = 4 << 20
 HELPER_SECONDS = 15.0

@@ -15,7 +15,7 @@ from typing import IO, BinaryIO
 
 import msgspec
 
-from whit.errors import DaemonRefused, NoDaemon, NoDocker
+from whit.errors.registry import DaemonRefused, NoDaemon, NoDocker
 
 _MAX_OUTPUT_BYTES = 64 << 10
 _LOADED = ("Loaded image: ", "Loaded image ID: ")

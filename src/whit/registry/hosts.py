@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from whit.errors import BadName
+from whit.errors.names import BadName
 from whit.model.names import Reference
 from whit.model.registries import RegistrySettings
 from whit.registry.credentials import DOCKER_HUB

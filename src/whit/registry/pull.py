@@ -9,7 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from whit.errors import NoSuchManifest, RegistryUnreachable, WhitError
+from whit.errors import WhitError
+from whit.errors.registry import NoSuchManifest, RegistryUnreachable
 from whit.model.names import Platform, Reference
 from whit.oci.documents import Descriptor
 from whit.oci.graph import Content, Document, choose, read_content, read_document

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
-from whit.errors import BlobUnknown, NotAuthorized
+from whit.errors.registry import BlobUnknown, NotAuthorized
 from whit.oci.documents import Descriptor
 from whit.oci.graph import Content
 from whit.registry.client import Repository

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from whit.errors import (
+from whit.errors import WhitError
+from whit.errors.registry import (
     BlobUnknown,
     NoSuchManifest,
     NotAuthorized,
     RegistryRefused,
     RegistryUnreachable,
-    WhitError,
 )
 
 _MAX_WORDS = 500

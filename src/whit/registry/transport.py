@@ -17,12 +17,8 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from whit import __version__
-from whit.errors import (
-    BadAnswer,
-    RegistryUnreachable,
-    RegistryUntrusted,
-    WhitError,
-)
+from whit.errors import WhitError
+from whit.errors.registry import BadAnswer, RegistryUnreachable, RegistryUntrusted
 from whit.model.registries import Patience
 from whit.registry.failures import Temporary
 from whit.registry.hosts import Endpoint

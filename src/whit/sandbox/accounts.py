@@ -4,7 +4,7 @@ The rules are docker's: `user`, `user:group`, each a name or a number; a number 
 group defaults to the entry's, else 0; extra groups count only when no group was named.
 """
 
-from whit.errors import UnknownUser
+from whit.errors.sandbox import UnknownUser
 from whit.sandbox.spec import Account
 
 _GREATEST_ID = 2**32 - 2  # 2^32 - 1 is the kernel's "no change"

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import msgspec
 
-from whit.errors import NoFailedStep
+from whit.errors.dockerfile import NoFailedStep
 
 _GREATEST_BYTES = 1 << 20
 _PREFIX = "whit-"

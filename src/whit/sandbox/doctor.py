@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from whit.errors import NoRuntime
+from whit.errors.sandbox import NoRuntime
 from whit.sandbox.engine import How
 from whit.sandbox.finding import find_runtime
 from whit.sandbox.host import cgroup_mode, find_program, has_id_mappers, read_host

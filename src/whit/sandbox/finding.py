@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from whit.errors import NoRuntime
+from whit.errors.sandbox import NoRuntime
 from whit.sandbox.engine import How, Runtime
 from whit.sandbox.host import boot_id, cgroup_mode, find_program
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from whit.errors import RuntimeFailed
+from whit.errors.sandbox import RuntimeFailed
 from whit.sandbox.document import Memory, Pids, ResourceLimit, Resources
 from whit.sandbox.engine import Runtime
 from whit.sandbox.host import cgroup_mode

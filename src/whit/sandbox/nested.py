@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from whit.errors import NoRuntime, RuntimeFailed
+from whit.errors.sandbox import NoRuntime, RuntimeFailed
 from whit.sandbox.engine import How, Runtime
 from whit.sandbox.finding import find_runtime
 from whit.sandbox.host import cgroup_mode, find_program, read_host

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from whit.errors import BadRootfs
+from whit.errors.sandbox import BadRootfs
 from whit.sandbox.document import IdMapping
 from whit.sandbox.host import find_program, read_host
 from whit.sandbox.spec import Account, HostFacts, mappings_of

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from whit.errors import PortTaken
+from whit.errors.sandbox import PortTaken
 from whit.sandbox.spec import HostFacts, Network, Port, RunRequest
 from whit.sandbox.workspace import Workspace
 

@@ -18,7 +18,7 @@ from types import FrameType
 
 import msgspec
 
-from whit.errors import CannotStart, RuntimeFailed
+from whit.errors.sandbox import CannotStart, RuntimeFailed
 from whit.sandbox.engine import Runtime
 from whit.sandbox.files import host_files
 from whit.sandbox.spec import HostFacts, Limits, RunRequest, runtime_bytes, runtime_document

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from whit.errors import BadRunOption
+from whit.errors.sandbox import BadRunOption
 from whit.sandbox.document import (
     Capabilities,
     DeviceRule,

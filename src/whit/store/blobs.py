@@ -11,7 +11,8 @@ from typing import BinaryIO, Self, cast
 
 import msgspec
 
-from whit.errors import BrokenBlob, BrokenStore, InvalidImage, StoreUnwritable, WhitError
+from whit.errors import WhitError
+from whit.errors.images import BrokenBlob, BrokenStore, InvalidImage, StoreUnwritable
 from whit.layer.content import CheckedStream
 from whit.layer.write import layer_inputs, write_layer
 from whit.model.image import Compression, Image, Layer

@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from whit.errors import StoreFull, StoreUnwritable, WhitError
+from whit.errors import WhitError
+from whit.errors.images import StoreFull, StoreUnwritable
 
 DIRECTORIES = ("blobs/sha256", "partial", "steps", "locks")
 OWN_NAMES = frozenset({"oci-layout", "index.json", "blobs", "partial", "steps", "locks"})

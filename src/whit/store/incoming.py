@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from whit.errors import BadAnswer
+from whit.errors.registry import BadAnswer
 from whit.model.names import Digest
 from whit.oci.layout import blob_path
 from whit.store.files import writing

@@ -4,7 +4,8 @@ import os
 
 import msgspec
 
-from whit.errors import UnknownImage, WhitError
+from whit.errors import WhitError
+from whit.errors.images import UnknownImage
 from whit.model.names import Digest, Platform
 from whit.oci.contents import content_in, platform_of
 from whit.oci.documents import Index

@@ -7,7 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from whit.errors import BrokenStore, WhitError
+from whit.errors import WhitError
+from whit.errors.images import BrokenStore
 from whit.layer.read import survey_layer
 from whit.model.image import Image
 from whit.model.names import Digest

@@ -13,7 +13,7 @@ from whit.bases.certificates import BEGIN, _certifi, _end_of, blocks_of, expiry_
 from whit.bases.embedded import Embedded
 from whit.bases.users import Owner, owner_of, users_of
 from whit.bases.zones import zones_asked_by_program, zones_of
-from whit.errors import BadCertificates, BadUser, UnknownZone
+from whit.errors.needs import BadCertificates, BadUser, UnknownZone
 from whit.model.plan import What
 from whit.model.tree import Bytes, Dir, File, Link, Tree
 

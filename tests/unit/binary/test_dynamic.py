@@ -9,7 +9,8 @@ from whit.binary.dynamic import Dynamic, read_dynamic
 from whit.binary.elf import DF_1_PIE, Elf, read_elf
 from whit.binary.facts import read_facts
 from whit.binary.symbols import imported_symbols, symbols_of_version
-from whit.errors import NotAProgram, WhitError
+from whit.errors import WhitError
+from whit.errors.binary import NotAProgram
 
 FILE = elf_file(
     ["libc.so.6", "libm.so.6"],

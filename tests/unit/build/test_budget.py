@@ -5,7 +5,8 @@ import pytest
 from layer_samples import config, small_tree, written
 from whit.build.budget import broken_budgets, check_budget, size_of
 from whit.build.settings import BudgetSettings
-from whit.errors import BadSetting, OverBudget
+from whit.errors.request import BadSetting
+from whit.errors.sizes import OverBudget
 from whit.model.names import Digest, Platform
 from whit.model.plan import Plan
 from whit.model.program import Binary

@@ -3,7 +3,8 @@
 import pytest
 
 from whit.build.ends import End, Where, parse_end
-from whit.errors import BadDestination, BadName
+from whit.errors.names import BadName
+from whit.errors.request import BadDestination
 
 
 @pytest.mark.parametrize(

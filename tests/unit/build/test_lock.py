@@ -16,7 +16,7 @@ from whit.build.lock import (
 )
 from whit.build.request import lock_path, make_request
 from whit.build.settings import Settings
-from whit.errors import BadLock, Drifted
+from whit.errors.request import BadLock, Drifted
 
 DIGEST = "sha256:" + "0a" * 32
 OTHER = "sha256:" + "0b" * 32

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from whit.build.mentions import find_mentions, replaced
 from whit.build.resolve import joined, read_manifests
-from whit.errors import BadManifest
+from whit.errors.request import BadManifest
 
 DIGEST = "r.example/app@sha256:" + "0" * 64
 

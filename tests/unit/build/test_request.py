@@ -6,7 +6,8 @@ import pytest
 
 from whit.build.request import Destination, Kind, make_request, parse_destination
 from whit.build.settings import Settings
-from whit.errors import BadDestination, BadName, BadSetting
+from whit.errors.names import BadName
+from whit.errors.request import BadDestination, BadSetting
 
 
 @pytest.mark.parametrize(

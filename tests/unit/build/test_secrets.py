@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from whit.build.secrets import MAX_SECRET_BYTES, read_secrets
-from whit.errors import BadSecret
+from whit.errors.secrets import BadSecret
 
 
 def value(text: str, directory: Path, env: dict[str, str] | None = None) -> bytes:

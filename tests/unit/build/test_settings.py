@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from whit.build.settings import parse_assignments, read_settings, setting_keys
-from whit.errors import BadSetting, BadSettingsFile, UnknownSetting
+from whit.errors.request import BadSetting, BadSettingsFile, UnknownSetting
 from whit.model.image import Effort, Format
 from whit.model.program import Strip
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whit.dockerfile.expand import MAX_DEPTH, Mode, expand, expand_words
-from whit.errors import BadExpansion
+from whit.errors.dockerfile import BadExpansion
 
 TABLE = json.loads((Path(__file__).parents[2] / "cases/dockerfile/words.json").read_text())
 ENV = TABLE["environment"]

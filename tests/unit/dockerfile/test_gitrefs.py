@@ -1,7 +1,7 @@
 import pytest
 
 from whit.dockerfile.gitrefs import GitRef, is_remote, parse_git_ref
-from whit.errors import RefusedInstruction
+from whit.errors.dockerfile import RefusedInstruction
 
 HTTPS = "https://host.test/team/app.git"
 

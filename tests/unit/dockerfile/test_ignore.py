@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from whit.dockerfile.ignore import patterns, read_ignore
 from whit.dockerfile.patterns import compile_patterns
-from whit.errors import BadPattern
+from whit.errors.dockerfile import BadPattern
 
 TABLE = json.loads((Path(__file__).parents[2] / "cases/dockerfile/patterns.json").read_text())
 

@@ -10,7 +10,7 @@ from whit.dockerfile.interpret import interpret
 from whit.dockerfile.mounts import read_mount, read_mount_text
 from whit.dockerfile.parser import parse
 from whit.dockerfile.ports import read_port
-from whit.errors import BadDockerfile, BadInstruction
+from whit.errors.dockerfile import BadDockerfile, BadInstruction
 
 
 def one(text: str) -> i.Instruction:

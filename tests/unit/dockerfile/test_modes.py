@@ -3,7 +3,7 @@
 import pytest
 
 from whit.dockerfile.modes import changed_mode, check_mode
-from whit.errors import RefusedInstruction
+from whit.errors.dockerfile import RefusedInstruction
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from whit.dockerfile.lexer import MAX_FILE_BYTES, MAX_LINE_BYTES
 from whit.dockerfile.parser import Node, parse
-from whit.errors import BadDockerfile
+from whit.errors.dockerfile import BadDockerfile
 
 TABLE = json.loads((Path(__file__).parents[2] / "cases/dockerfile/lines.json").read_text())
 PIECES = st.lists(

@@ -19,7 +19,8 @@ from whit.dockerfile.graph import (
     FromStage,
 )
 from whit.dockerfile.state import State
-from whit.errors import BadStage, WhitError
+from whit.errors import WhitError
+from whit.errors.dockerfile import BadStage
 from whit.model.names import Platform
 from whit.oci.documents import Config
 

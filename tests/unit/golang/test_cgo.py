@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from whit.errors import NoCCompiler
+from whit.errors.golang import NoCCompiler
 from whit.golang import cgo as cgo_room
 from whit.golang.cgo import (
     CPackage,

@@ -1,6 +1,6 @@
 import pytest
 
-from whit.errors import BadLinkerFlags
+from whit.errors.golang import BadLinkerFlags
 from whit.golang.linkerflags import asks_for, filler, linker_flags, quote_field, split_fields
 from whit.model.program import Strip
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from whit.errors import BadSource
+from whit.errors.golang import BadSource
 from whit.golang.source import read_source
 from whit.model.program import Source
 

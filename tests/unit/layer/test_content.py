@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from layer_samples import stored
-from whit.errors import ContentChanged, ContentUnreadable
+from whit.errors.layer import ContentChanged, ContentUnreadable
 from whit.layer.content import open_content
 from whit.model.tree import Bytes, Stored
 

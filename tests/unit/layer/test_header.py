@@ -2,7 +2,7 @@ import tarfile
 
 import pytest
 
-from whit.errors import UnwritableNode
+from whit.errors.layer import UnwritableNode
 from whit.layer.header import header_of, padding
 from whit.model.tree import Bytes, Dir, File, Link
 

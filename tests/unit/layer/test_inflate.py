@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from whit.errors import BrokenLayer, LayerTooLarge
+from whit.errors.layer import BrokenLayer, LayerTooLarge
 from whit.layer.inflate import Limits, TarBytes
 from whit.layer.read import DEFAULT_LIMITS
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from layer_samples import ALL, member, small_tree, tar_of, trees, written
-from whit.errors import BrokenLayer, HostileLayer, LayerTooLarge
+from whit.errors.layer import BrokenLayer, HostileLayer, LayerTooLarge
 from whit.layer.inflate import Limits
 from whit.layer.read import (
     DEFAULT_LIMITS,

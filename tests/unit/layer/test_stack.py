@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whit.errors import HostileLayer
+from whit.errors.layer import HostileLayer
 from whit.layer.stack import Stack
 
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layer_samples import member, small_tree, tar_of, written
-from whit.errors import BrokenLayer, LayerTooLarge, WhitError
+from whit.errors import WhitError
+from whit.errors.layer import BrokenLayer, LayerTooLarge
 from whit.layer.inflate import Limits, TarBytes
 from whit.layer.read import DEFAULT_LIMITS
 from whit.layer.tar import RawEntry, raw_entries

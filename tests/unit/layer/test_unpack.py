@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from layer_samples import member, small_tree, tar_of, trees, written
-from whit.errors import CannotUnpack, HostileLayer, WhitError
+from whit.errors import WhitError
+from whit.errors.layer import CannotUnpack, HostileLayer
 from whit.layer.unpack import unpack_layer, unpack_layers
 from whit.model.tree import Tree
 

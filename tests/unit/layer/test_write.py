@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given, settings
 
 from layer_samples import ALL, PLAIN, small_tree, stored, trees, written
-from whit.errors import ContentChanged
+from whit.errors.layer import ContentChanged
 from whit.layer.write import layer_inputs, write_layer
 from whit.model.image import Compression, Format
 from whit.model.tree import Bytes, Dir, File, Link, Tree

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whit.errors import BadName
+from whit.errors.names import BadName
 from whit.model.names import Platform, Reference, digest_of, parse_digest
 
 

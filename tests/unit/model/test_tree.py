@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whit.errors import BadPath
+from whit.errors.names import BadPath
 from whit.model.tree import Bytes, Dir, File, Link, Tree, normal_path, parents_of
 
 FILE = File(Bytes(b"x"))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from whit.errors import BadPath, PathTaken, UnknownNeed, UnmetNeeds
+from whit.errors.names import BadPath
+from whit.errors.needs import PathTaken, UnknownNeed, UnmetNeeds
 from whit.model.names import Digest, Platform
 from whit.model.plan import Evidence, Need, Provided, Standing, What
 from whit.model.tree import Bytes, Dir, File, Link, Stored

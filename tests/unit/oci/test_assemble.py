@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layer_samples import config, small_tree, written
-from whit.errors import BadTime
+from whit.errors.images import BadTime
 from whit.model.image import Compression, Format
 from whit.oci.assemble import assemble, rfc3339
 from whit.oci.validate import problems_of

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from layer_samples import config, small_tree, written
-from whit.errors import BadName, CannotWriteImage, InvalidImage, NotALayout
+from whit.errors.images import CannotWriteImage, InvalidImage, NotALayout
+from whit.errors.names import BadName
 from whit.model.image import Compression, Format, Image
 from whit.oci.archive import full_name, write_docker_archive, write_oci_archive
 from whit.oci.assemble import assemble

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from layer_samples import ALL, small_image, small_tree, written
-from whit.errors import InvalidImage
+from whit.errors.images import InvalidImage
 from whit.model.image import Compression, Image, Layer
 from whit.model.names import Digest, digest_of
 from whit.oci.read import image_of

@@ -3,7 +3,7 @@ import pytest
 
 from elf_samples import AMD64_LOADER, elf_file, loader_file
 from whit.binary.elf import Elf, read_elf
-from whit.errors import BrokenImage
+from whit.errors.sandbox import BrokenImage
 from whit.model.names import Platform
 from whit.model.plan import Entry, Need, Plan, RunConfig, Standing, What
 from whit.model.tree import Bytes, Content, Dir, File, Node

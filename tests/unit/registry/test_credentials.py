@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from whit.errors import BadCredentials, HelperFailed
+from whit.errors.registry import BadCredentials, HelperFailed
 from whit.registry import credentials as room
 from whit.registry.credentials import (
     ANONYMOUS,

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whit.errors import (
-    BadName,
+from whit.errors import WhitError
+from whit.errors.names import BadName
+from whit.errors.registry import (
     BlobUnknown,
     NoSuchManifest,
     NotAuthorized,
     RegistryRefused,
     RegistryUnreachable,
-    WhitError,
 )
 from whit.model.registries import RegistrySettings
 from whit.registry.challenge import Challenge, read_challenges

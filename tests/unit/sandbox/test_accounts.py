@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whit.errors import UnknownUser
+from whit.errors.sandbox import UnknownUser
 from whit.sandbox.accounts import account_of
 from whit.sandbox.spec import Account
 

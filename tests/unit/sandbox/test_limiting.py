@@ -2,7 +2,7 @@
 
 import pytest
 
-from whit.errors import RuntimeFailed
+from whit.errors.sandbox import RuntimeFailed
 from whit.sandbox import limiting
 from whit.sandbox.document import Memory, Pids, ResourceLimit
 from whit.sandbox.engine import How, Runtime

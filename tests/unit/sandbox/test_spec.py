@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from whit.errors import BadRunOption
+from whit.errors.sandbox import BadRunOption
 from whit.sandbox.document import IdMapping
 from whit.sandbox.spec import (
     CAPABILITIES,

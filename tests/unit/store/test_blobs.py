@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from layer_samples import config, small_tree, stored
-from whit.errors import BrokenBlob, BrokenStore, ContentChanged, StoreUnwritable, UnknownImage
+from whit.errors.images import BrokenBlob, BrokenStore, StoreUnwritable, UnknownImage
+from whit.errors.layer import ContentChanged
 from whit.model.image import Compression, Effort, Format, Image
 from whit.model.tree import File, Tree
 from whit.oci.assemble import assemble

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from whit.errors import Drifted, NoSuchBase, UnknownImage, WhitError
+from whit.errors import WhitError
+from whit.errors.dockerfile import NoSuchBase
+from whit.errors.images import UnknownImage
+from whit.errors.request import Drifted
 from whit.model.image import Image, Layer
 from whit.model.names import Digest, Platform, Reference
 from whit.oci.documents import Config, decode

@@ -17,7 +17,7 @@ import msgspec
 from whit.build.dockerfile.copying import Manner, Target
 from whit.build.dockerfile.sources import FileDigests
 from whit.build.events import Listener
-from whit.errors import UnknownUser
+from whit.errors.sandbox import UnknownUser
 from whit.layer.stack import Stack
 from whit.model.image import Compression, Layer
 from whit.model.secret import Secrets

@@ -24,7 +24,8 @@ from whit.dockerfile.ignore import patterns, read_ignore
 from whit.dockerfile.instructions import Transfer
 from whit.dockerfile.parser import Dockerfile, parse
 from whit.dockerfile.stages import PlanOptions, plan_stages
-from whit.errors import CheckFailed, UsageError
+from whit.errors import UsageError
+from whit.errors.dockerfile import CheckFailed
 from whit.model.image import Compression, Image
 from whit.model.names import Platform
 from whit.model.result import Receipt

@@ -16,7 +16,8 @@ import msgspec
 
 from whit.build.dockerfile.sources import Picked
 from whit.dockerfile.modes import changed_mode, is_octal
-from whit.errors import CannotCopy, ContentChanged
+from whit.errors.dockerfile import CannotCopy
+from whit.errors.layer import ContentChanged
 from whit.layer.difference import CAPABILITY, capability_of
 from whit.layer.stack import Found, Stack
 

@@ -17,7 +17,8 @@ import msgspec
 
 from whit.build.dockerfile.bench import Files, Room
 from whit.build.events import Finished, Listener, Warned
-from whit.errors import BrokenLayer, UsageError, WhitError
+from whit.errors import UsageError, WhitError
+from whit.errors.layer import BrokenLayer
 from whit.layer.read import Kind, LayerReader
 from whit.layer.unpack import unpack_layer
 from whit.model.image import MEDIA_MANIFEST, Compression, Layer

@@ -19,7 +19,7 @@ import msgspec
 from whit.build.dockerfile.transfer import Fetched
 from whit.dockerfile.gitrefs import GitRef, check_commit, parse_git_ref
 from whit.dockerfile.instructions import Add, Transfer
-from whit.errors import CannotFetch, RefusedInstruction
+from whit.errors.dockerfile import CannotFetch, RefusedInstruction
 from whit.store.steps import key_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from whit.dockerfile.gitrefs import GitRef
-from whit.errors import CannotFetch, RefusedInstruction
+from whit.errors.dockerfile import CannotFetch, RefusedInstruction
 from whit.model.secret import Secrets
 from whit.store.snapshots import Snapshots, remove
 from whit.store.steps import key_of

@@ -5,7 +5,7 @@ import msgspec
 from whit.build.dockerfile.bench import Files, Room
 from whit.build.events import Warned
 from whit.dockerfile.state import State
-from whit.errors import InvalidImage
+from whit.errors.images import InvalidImage
 from whit.layer.difference import difference
 from whit.layer.stack import Stack
 from whit.model.image import MEDIA_CONFIG, MEDIA_MANIFEST, Compression, Image, Layer

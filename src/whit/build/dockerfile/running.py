@@ -24,7 +24,8 @@ from whit.dockerfile.instructions import (
     SshMount,
     TmpfsMount,
 )
-from whit.errors import ForeignPlatform, RefusedInstruction, StepFailed
+from whit.errors.dockerfile import RefusedInstruction, StepFailed
+from whit.errors.sandbox import ForeignPlatform
 from whit.layer.stack import Stack
 from whit.model.names import Platform
 from whit.sandbox.accounts import account_of

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from whit.errors import NoSuchSource
+from whit.errors.dockerfile import NoSuchSource
 from whit.layer.difference import capability_of, digest_of_file
 from whit.layer.stack import Found, Stack
 from whit.model.names import Digest

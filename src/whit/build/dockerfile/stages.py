@@ -40,7 +40,8 @@ from whit.dockerfile.mounts import placed
 from whit.dockerfile.shell import arguments_of
 from whit.dockerfile.state import open_child, open_image
 from whit.dockerfile.steps import expand_step
-from whit.errors import Place, UnknownUser, WhitError
+from whit.errors import Place, WhitError
+from whit.errors.sandbox import UnknownUser
 from whit.layer.stack import Stack
 from whit.sandbox.accounts import account_of
 from whit.store.unchanged import Watch

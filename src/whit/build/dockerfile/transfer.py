@@ -18,7 +18,9 @@ from whit.build.dockerfile.sources import IsHidden, Picked, digest_of_picked
 from whit.build.events import Warned
 from whit.dockerfile.instructions import Add, Copy, Transfer
 from whit.dockerfile.modes import check_mode, is_octal
-from whit.errors import BrokenLayer, NoSuchSource, RefusedInstruction, WhitError
+from whit.errors import WhitError
+from whit.errors.dockerfile import NoSuchSource, RefusedInstruction
+from whit.errors.layer import BrokenLayer
 from whit.layer.stack import Found, Stack
 from whit.store.snapshots import Draft, remove
 from whit.store.steps import key_of
