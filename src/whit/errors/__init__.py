@@ -1,7 +1,7 @@
 """The one exception tree: what happened, what to do, where, and how the process should end.
 
-The classes stand with the rooms that raise them, a module a room. Every one has a code of its own and a page `src/whit/pages/<code>.md` that
-`whit explain <code>` prints.
+The classes stand in a module for each room that raises them. Every one has a code of its own and a
+page `src/whit/pages/<code>.md` that `whit explain <code>` prints.
 
     WhitError
     ├── RequestError   exit 1   the request cannot be met as it stands
