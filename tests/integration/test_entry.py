@@ -115,7 +115,9 @@ def test_an_image_starts_by_it(tmp_path: Path):
     secret.chmod(0o644)
     tmp_path.chmod(0o755)
     whit("build", "-t", "app:1", cwd=tmp_path)
-    _, said = whit("run", "app:1", status=78)
+    _, said = whit("run", "app:1", status=1)
+    assert "DB_PASSWORD is required and not set" in said
+    _, said = whit("run", "--unchecked", "app:1", status=78)
     assert "entry: DB_PASSWORD is required and not set" in said
     out, _ = whit(
         "run", "-v", f"{secret}:/run/secrets/db:ro", "-e", "DB_PASSWORD_FILE=/run/secrets/db",
