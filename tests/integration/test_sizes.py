@@ -193,6 +193,26 @@ def run_whit(directory: Path, store: Path, *words: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="test_dockerfile_rootless builds without rights")
+def test_a_dockerfile_is_built_and_weighed(tmp_path: Path):
+    (tmp_path / "large").write_bytes(random.Random(2).randbytes(9000))
+    (tmp_path / "Dockerfile").write_text(
+        "FROM scratch\nCOPY large /a\nCOPY large /b\nCOPY Dockerfile /b\n"
+    )
+    words = ("--json", "--by", "file")
+    for target in (("Dockerfile",), ("-f", "Dockerfile", ".")):
+        done = run_whit(tmp_path, tmp_path / "store", "size", *target, *words)
+        assert done.returncode == 0, done.stderr
+        image = json.loads(done.stdout)
+        assert image["name"] == "Dockerfile"
+        assert [layer["files"] for layer in image["layers"]] == [1, 1, 1]
+        assert {(one["kind"], one["path"]) for one in image["wasted"]} == {("overwritten", "/b")}
+    (tmp_path / "less.dockerfile").write_text("FROM scratch\nCOPY large /a\n")
+    words = ("less.dockerfile", "--against", "Dockerfile", "--json")
+    changed = run_whit(tmp_path, tmp_path / "store", "size", *words)
+    assert json.loads(changed.stdout)["totals"]["files"] == {"before": 2, "after": 1}
+
+
 @pytest.mark.go
 def test_why_a_package_is_in_there(place: Path, stripped: bytes, tmp_path: Path):
     del stripped

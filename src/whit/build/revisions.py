@@ -7,6 +7,9 @@ nor the repository changes. What whit.toml said then is what counts.
 import os
 import tempfile
 
+import msgspec
+
+from whit.build.events import Listener, unheard
 from whit.build.sizing import weigh
 from whit.errors import UsageError
 from whit.golang.process import find_program, run
@@ -18,7 +21,12 @@ SECONDS = 600
 
 
 def weigh_revision(
-    target: str, revision: str, directory: str, platform: Platform | None = None
+    target: str,
+    revision: str,
+    directory: str,
+    platform: Platform | None = None,
+    listen: Listener = unheard,
+    dockerfile: str = "",
 ) -> Weight:
     """Errors: UsageError where there is no such revision; those of `weigh`."""
     root = _git(revision, directory, "rev-parse", "--show-toplevel")
@@ -29,7 +37,9 @@ def weigh_revision(
     with tempfile.TemporaryDirectory(prefix="whit-revision-") as place:
         _git(revision, directory, "clone", "-q", "--shared", "--no-checkout", "--", root, place)
         _git(revision, place, "checkout", "-q", "--detach", commit)
-        return weigh(target, os.path.join(place, below), platform)
+        there = os.path.join(place, below)
+        weight = weigh(target, there, platform, listen, dockerfile)
+        return msgspec.structs.replace(weight, name=f"{weight.name} at {revision}")
 
 
 def _git(revision: str, directory: str, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 FILE that is ELF               a program
 FILE that is a tar             an OCI or docker archive
+Dockerfile, app.dockerfile     the image that it builds, with its directory as the context
 DIR with oci-layout            a layout
 DIR, PATTERN                   Go source, which is compiled first
 NAME, oci:DIR, docker-daemon:NAME, registry.example/app:1      an image, as `whit copy` reads it
@@ -17,6 +18,7 @@ import msgspec
 from whit.binary.facts import read_facts
 from whit.binary.sizes import Sizes, sizes_of
 from whit.build.ends import End, Where, parse_end
+from whit.build.events import Listener, unheard
 from whit.build.house import open_house
 from whit.build.programs import map_file
 from whit.build.request import host_platform
@@ -38,15 +40,38 @@ _IMAGE_LEVELS = (LAYER, FILE, MODULE, PACKAGE, SYMBOL)
 _LEVEL = 1
 
 
-def weigh(target: str, directory: str, platform: Platform | None = None) -> Weight:
-    """Errors: NotAProgram, BrokenProgram, UnknownImage, those of layers and of Go."""
+def weigh(
+    target: str,
+    directory: str,
+    platform: Platform | None = None,
+    listen: Listener = unheard,
+    dockerfile: str = "",
+) -> Weight:
+    """With a `dockerfile` TARGET is its context. `listen` hears of its steps.
+
+    Errors: NotAProgram, BrokenProgram, UnknownImage, those of layers, of Go and of Dockerfiles.
+    """
     path = os.path.join(directory, target)
+    if dockerfile or is_dockerfile(path):
+        from whit.build.dockerfile.sized import image_of_file
+
+        file = dockerfile or target
+        context = target if dockerfile else os.path.dirname(target)
+        image = image_of_file(file, context or ".", directory, platform, listen)
+        return _image(End(Where.STORE, name=image), file, directory, platform)
     end = _end_of(target, path)
     if end is not None:
         return _image(end, target, directory, platform)
     if os.path.isfile(path) and not path.endswith(".go"):
         return weigh_program(os.path.basename(path), map_file(path))
     return _compiled(target, directory)
+
+
+def is_dockerfile(path: str) -> bool:
+    """By its name, as editors and `docker build` know it."""
+    name = os.path.basename(path).lower()
+    is_named = name.split(".")[0] in ("dockerfile", "containerfile") or name.endswith(".dockerfile")
+    return is_named and os.path.isfile(path)
 
 
 def weigh_program(name: str, data: memoryview) -> Weight:

@@ -10,7 +10,6 @@ from whit.cli.console import Console
 from whit.errors import UsageError
 
 if TYPE_CHECKING:
-    from whit.model.names import Platform
     from whit.model.weight import Weight
     from whit.report.size import View
 
@@ -24,6 +23,9 @@ VIEWS = ("layer", "file", "directory", "origin", "module", "package", "section",
 @click.option("--depth", type=click.IntRange(1), default=None, help="Of directories and paths.")
 @click.option("--filter", "pattern", default="", metavar="TEXT", help="Names with TEXT, or a glob.")
 @click.option("--top", type=click.IntRange(0), default=12, help="Rows of a table, 0 for all [12].")
+@click.option(
+    "-f", "--file", "dockerfile", default="", metavar="FILE", help="A Dockerfile for TARGET."
+)
 @click.option("--platform", metavar="OS/ARCH", help="One image of an index [this host's].")
 @click.option("--against", metavar="TARGET", help="Or git:REVISION: what changed.")
 @click.option("--markdown", is_flag=True, help="With --against: a summary for a pull request.")
@@ -40,6 +42,7 @@ def command(
     depth: int | None,
     pattern: str,
     top: int,
+    dockerfile: str,
     platform: str | None,
     against: str | None,
     markdown: bool,
@@ -50,13 +53,15 @@ def command(
 ) -> None:
     """Show where the bytes of TARGET go.
 
-    TARGET is a program (./app), Go source, which is compiled first (./cmd/app), an archive or a
-    layout (image.tar, ./layout), or an image, named as for `whit copy` (app:1.2).
+    TARGET is a program (./app), Go source, which is compiled first (./cmd/app), a Dockerfile, which
+    is built first (Dockerfile, or -f FILE CONTEXT), an archive or a layout (image.tar, ./layout),
+    or an image, named as for `whit copy` (app:1.2).
 
     A Go program is read by section, module, package and symbol, stripped or not; an image by
     layer, package of origin and directory, with what it could do without.
     """
-    from whit.build.sizing import weigh
+    from whit.build.revisions import PREFIX, weigh_revision
+    from whit.build.sizing import is_dockerfile, weigh
     from whit.model.names import Platform
     from whit.report.size import View, size_csv, size_document, size_lines
 
@@ -66,8 +71,16 @@ def command(
         _show_why(console, target, asked, as_json=as_json)
         return
     wanted = Platform.parse(platform) if platform else None
-    weight = weigh(target, os.getcwd(), wanted)
-    before = _before(target, against, wanted) if against is not None else None
+    if dockerfile or is_dockerfile(target) or is_dockerfile(against or ""):
+        _become_root()
+    hear = console.hear
+    weight = weigh(target, os.getcwd(), wanted, hear, dockerfile)
+    before = None
+    if against is not None and against.startswith(PREFIX):
+        revision = against.removeprefix(PREFIX)
+        before = weigh_revision(target, revision, os.getcwd(), wanted, hear, dockerfile)
+    elif against is not None:
+        before = weigh(against, os.getcwd(), wanted, hear)
     view = View(by or "", depth or 0, pattern, sort, top)
     if page is not None:
         _write_page(console, page, weight, before)
@@ -83,13 +96,13 @@ def command(
         console.out(size_lines(weight, view))
 
 
-def _before(target: str, against: str, platform: "Platform | None") -> "Weight":
-    from whit.build.revisions import PREFIX, weigh_revision
-    from whit.build.sizing import weigh
+def _become_root() -> None:
+    """Of a namespace, for the steps of a Dockerfile."""
+    import sys
 
-    if against.startswith(PREFIX):
-        return weigh_revision(target, against.removeprefix(PREFIX), os.getcwd(), platform)
-    return weigh(against, os.getcwd(), platform)
+    from whit.sandbox.nested import enter_namespace
+
+    enter_namespace(tuple(sys.argv[1:]))
 
 
 def _show_why(console: Console, target: str, asked: str, *, as_json: bool) -> None:

@@ -33,7 +33,8 @@ class View(msgspec.Struct, frozen=True):
 def counted(weight: Weight, by: str, view: View) -> Counter[str]:
     """Bytes by name, of the names that fit."""
     key = _key(weight, by, view.depth)
-    found: Counter[str] = Counter()
+    # A layer that holds no file is one all the same.
+    found = Counter({layer.name: 0 for layer in weight.layers} if by == LAYER else {})
     for leaf in weight.leaves:
         found[key(leaf)] += leaf.size
     found.pop("", None)
