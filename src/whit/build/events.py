@@ -35,7 +35,33 @@ class Said(msgspec.Struct, frozen=True, tag=True):
     line: str
 
 
-Event = Started | Finished | Warned | Said
+class Branch(msgspec.Struct, frozen=True):
+    """A stage that will be built: its name, how many steps it has, and the names it waits for."""
+
+    name: str
+    steps: int
+    needs: tuple[str, ...] = ()
+
+
+class Planned(msgspec.Struct, frozen=True, tag=True):
+    """Stages that are built side by side. Their steps are named `NAME 3/4`, their base `NAME`."""
+
+    branches: tuple[Branch, ...]
+
+
+class BranchEnded(msgspec.Struct, frozen=True, tag=True):
+    """A stage of the plan is done with all its steps, also those that nobody hears of."""
+
+    branch: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """A step came to nothing; the error says why."""
+
+    step: str
+
+
+Event = Started | Finished | Warned | Said | Planned | BranchEnded | Failed
 Listener = Callable[[Event], None]
 
 

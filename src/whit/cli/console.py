@@ -73,6 +73,11 @@ class Console(msgspec.Struct, frozen=True):
                     sys.stderr.write(f"  {hint}\n")
         sys.stderr.flush()
 
+    def draw(self, text: str) -> None:
+        """What a terminal is drawn with, as it is."""
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
     def fail(self, error: WhitError) -> None:
         from whit.report.errors import error_lines
 

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from whit.cli.console import Console
 if TYPE_CHECKING:
     from whit.build.dockerfile.asked import Asked
     from whit.build.dockerfile.call import Built
+    from whit.build.events import Listener
     from whit.build.house import House
     from whit.build.request import Request
     from whit.model.secret import Secrets
@@ -34,6 +36,8 @@ OPTIONS = (
                  help="Look steps up there: a registry's NAME:TAG or a directory."),
     click.option("--cache-to", multiple=True, metavar="PLACE",
                  help="Keep all steps there for other machines."),
+    click.option("--progress", type=click.Choice(["auto", "plain"]), default="auto",
+                 help="A tree on a terminal, or every line of output [auto]."),
     click.option("--memory", default="", metavar="SIZE", help="Limit each RUN's memory: 512m, 2g."),
     click.option("--pids", default=0, metavar="N", help="Limit each RUN's processes."),
 )  # fmt: skip
@@ -101,8 +105,21 @@ def build_file(
         words=_words(words),
     )
     if not words["slims"]:
-        return build_dockerfile(request, asked, house, console.hear)
-    return _slimmed(request, asked, house, console)
+        with _listener(console, words["progress"]) as hear:
+            return build_dockerfile(request, asked, house, hear)
+    return _slimmed(request, asked, house, console, words["progress"])
+
+
+@contextmanager
+def _listener(console: Console, progress: str) -> "Iterator[Listener]":
+    """Draws on a terminal, and writes line by line elsewhere."""
+    if progress == "plain" or not console.is_live or console.is_quiet:
+        yield console.hear
+        return
+    from whit.cli.live import Live
+
+    with Live(console) as live:
+        yield live.hear
 
 
 def _words(words: Mapping[str, Any]) -> tuple[str, ...]:
@@ -117,7 +134,9 @@ def _words(words: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sys.argv[1:])
 
 
-def _slimmed(request: "Request", asked: "Asked", house: "House", console: Console) -> "Built":
+def _slimmed(
+    request: "Request", asked: "Asked", house: "House", console: Console, progress: str
+) -> "Built":
     """The Dockerfile's image under a name of its own, and what its program needs of it."""
     from pathlib import Path
 
@@ -135,7 +154,8 @@ def _slimmed(request: "Request", asked: "Asked", house: "House", console: Consol
     last = (request.names or (os.path.basename(os.path.abspath(asked.context)),))[0]
     full = f"{last.partition('@')[0].rpartition('/')[2].partition(':')[0].lower()}:full"
     quiet = msgspec.structs.replace(request, names=(full,), destinations=(), pushes=False)
-    build_dockerfile(quiet, asked, house, console.hear)
+    with _listener(console, progress) as hear:
+        build_dockerfile(quiet, asked, house, hear)
     slimmed = slim(full, request.platform, request, house, console.hear, Path.cwd())
     console.say(slim_lines(slimmed))
     result = slimmed.result

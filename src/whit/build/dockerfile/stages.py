@@ -21,7 +21,7 @@ from whit.build.dockerfile.origins import Reading
 from whit.build.dockerfile.running import Command, run_command
 from whit.build.dockerfile.sources import FileDigests, Filtered, IsHidden, Watched
 from whit.build.dockerfile.transfer import Fetched, Move, move_files
-from whit.build.events import Finished
+from whit.build.events import Branch, BranchEnded, Failed, Finished, Planned, Started
 from whit.dockerfile.config import apply_step
 from whit.dockerfile.gitrefs import is_remote
 from whit.dockerfile.graph import (
@@ -107,6 +107,7 @@ class Stages:
     def target(self) -> Ended:
         """Build it all. The first failure ends the other stages' steps, too."""
         ends = self._ends
+        self._room.listen(Planned(tuple(map(self._branch, self._graph.stages))))
         threads = [
             threading.Thread(target=self._run, args=(stage,), daemon=True)
             for stage in self._graph.stages
@@ -135,6 +136,10 @@ class Stages:
         ends = [end.value for end in self._ends.values() if end.value is not None]
         return tuple(files for ended in ends for files in ended.steps)
 
+    def _branch(self, stage: Stage) -> Branch:
+        needs = [self._graph.stage(index).title for index in stage.needs]
+        return Branch(stage.title, len(stage.steps), tuple(needs))
+
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
@@ -144,6 +149,7 @@ class Stages:
         end = self._ends[stage.index]
         try:
             end.value = self._stage(stage)
+            self._room.listen(BranchEnded(stage.title))
         except _StoppedError:
             pass  # another stage says why
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
@@ -168,6 +174,8 @@ class Stages:
                 ended = self._step(stage, step, title, ended)
             except WhitError as error:
                 error.place = error.place or self._sources.place(step.instruction)
+                if not self._room.stopper.is_stopped:
+                    self._room.listen(Failed(title))
                 raise
         return ended
 
@@ -179,16 +187,18 @@ class Stages:
         if isinstance(base, FromScratch):
             return Ended(open_image(None, stage.platform), Files(SCRATCH.key), (), ())
         begun = perf_counter()
+        shown = base.written or base.reference if isinstance(base, FromImage) else ""
+        detail = f"FROM {shown or getattr(base, 'name', '')}"
+        self._room.listen(Started(stage.title, detail))
         found = self._base(base, stage)
         if isinstance(found, Files):
             # A directory as a base is one layer of its own.
+            self._room.listen(Finished(stage.title, detail, perf_counter() - begun))
             state = open_image(None, stage.platform)
             return Ended(state, found, (), (), (found,))
         files = Files(found.key, (found.files,) if found.files else ())
-        shown = base.written or base.reference if isinstance(base, FromImage) else ""
-        detail = f"FROM {shown or getattr(base, 'name', '')}"
-        event = Finished(stage.title, f"{detail} {found.digest[:19]}", perf_counter() - begun)
-        self._room.listen(event)
+        detail += f" {found.digest[:19]}"
+        self._room.listen(Finished(stage.title, detail, perf_counter() - begun))
         state = open_image(found.config, stage.platform)
         return Ended(state, files, found.layers, files.layers)
 
@@ -207,7 +217,14 @@ class Stages:
         step = expand_step(step, ended.state.environment)
         state = apply_step(ended.state, step)
         instruction = step.instruction
+        is_root = isinstance(instruction, Workdir) and state.config.working_dir == "/"
+        if is_root or not isinstance(instruction, Run | Transfer | Workdir):
+            return msgspec.structs.replace(ended, state=state)
+        for origin in step.origins:
+            if isinstance(origin, FromStage):
+                self._ends[origin.index].result()
         shown = _shown(instruction)
+        self._room.listen(Started(title, shown))
         parts = {
             "before": ended.files.key,
             "the instruction": repr(msgspec.structs.replace(instruction, span=None, comments=())),
@@ -222,13 +239,9 @@ class Stages:
             move = self._move(stage, step, ended, shown)
             done = move_files(self._room, ended.files, move)
             reads_context = move.reading is self._sources.context
-        elif isinstance(instruction, Workdir):
-            path = state.config.working_dir
-            if path == "/":
-                return msgspec.structs.replace(ended, state=state)
-            done = make_directory(self._room, ended.files, path, state.config.user)
         else:
-            return msgspec.structs.replace(ended, state=state)
+            config = state.config
+            done = make_directory(self._room, ended.files, config.working_dir, config.user)
         if not done.was_cached:
             shown += self._why(title, parts, reads_context=reads_context)
         self._memory.note(title, parts)
