@@ -1,0 +1,176 @@
+"""olareg, a registry of another make: the distribution specification 1.1 with referrers, behind TLS
+and a password.
+"""
+
+import base64
+import json
+import os
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from http.client import HTTPSConnection
+from pathlib import Path
+
+import pytest
+
+from certificates import make_certificates
+from registry_case import images, whit
+from whit.build.house import open_house
+from whit.model.image import MEDIA_MANIFEST
+from whit.model.names import digest_of
+from whit.store.blobs import Store
+
+pytestmark = [pytest.mark.go, pytest.mark.network]
+SOURCE = Path(__file__).parents[1] / "registries" / "olareg"
+USER, PASSWORD = "me", "open-sesame"
+
+
+class Olareg:
+    """A running one. `host` is what stands before a repository."""
+
+    def __init__(self, host: str, place: Path) -> None:
+        self.host, self._place, self._seen = host, place, 0
+
+    def requests(self) -> list[str]:
+        """What was asked since the last call, as `METHOD path`."""
+        found = (self._place / "log").read_text().splitlines()
+        new, self._seen = found[self._seen :], len(found)
+        return new
+
+    def get(self, path: str) -> dict[str, object]:
+        trust = ssl.create_default_context(cafile=str(self._place / "ca.pem"))
+        connection = HTTPSConnection(self.host, context=trust, timeout=30)
+        known = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        connection.request("GET", path, headers={"Authorization": f"Basic {known}"})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        found: dict[str, object] = json.loads(answer.read())
+        connection.close()
+        return found
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    built = tmp_path_factory.mktemp("olareg") / "olareg"
+    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": ""}
+    subprocess.run(["go", "build", "-o", built, "."], cwd=SOURCE, env=env, check=True, timeout=600)
+    return built
+
+
+@pytest.fixture
+def olareg(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Olareg]:
+    """One that is trusted and logged in to, from the directory and the home of the test."""
+    make_certificates(tmp_path)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "home"))
+    Path("whit.toml").write_text(f'[registries."{host}"]\nca = "ca.pem"\n')
+    with Path("log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, "-address", host, "-root", "data", "-cert", "server.pem",
+             "-key", "server.key", "-user", f"{USER}:{PASSWORD}"],
+            stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        name, _, port = host.partition(":")
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex((name, int(port))) == 0:
+                    break
+            time.sleep(0.05)
+        yield Olareg(host, tmp_path)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    opened = Store.open(open_house().store)
+    images(opened)
+    yield opened
+    opened.close()
+
+
+def _log_in(olareg: Olareg) -> None:
+    place = Path(os.environ["DOCKER_CONFIG"])
+    place.mkdir(exist_ok=True)
+    auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    (place / "config.json").write_text(json.dumps({"auths": {olareg.host: {"auth": auth}}}))
+
+
+def test_it_takes_and_gives_an_index(olareg: Olareg, store: Store):
+    target = f"{olareg.host}/team/multi:1"
+    assert "`whit login" in whit("copy", "multi:1", target, status=3)[1]
+    _log_in(olareg)
+    olareg.requests()
+    digest = store.digest_of("multi:1")
+    assert whit("copy", "multi:1", target)[0].endswith(digest)
+    blobs = len(store.content(digest).blobs)
+    asked = [line for line in olareg.requests() if not line.endswith("refused")]
+    # A HEAD for the tag and one for a child, two for each blob, and a PUT for each document.
+    assert len(asked) == 2 + 2 * blobs + 3
+    whit("copy", "multi:1", target)
+    assert [line.split()[0] for line in olareg.requests()] == ["HEAD", "HEAD"]
+    whit("copy", "multi:1", f"{olareg.host}/other/multi:1")
+    asked = [line for line in olareg.requests() if not line.endswith("refused")]
+    assert len(asked) == 2 + blobs + 3
+    os.environ["WHIT_STORE"] = "other-store"
+    assert whit("copy", target, "back:1")[0].endswith(digest)
+    assert not Store.open("other-store").check()
+
+
+@pytest.mark.skopeo
+def test_skopeo_reads_it(olareg: Olareg, store: Store):
+    _log_in(olareg)
+    whit("copy", "multi:1", f"{olareg.host}/team/multi:1")
+    known = Path("trust")
+    known.mkdir()
+    (known / "ca.crt").write_bytes(Path("ca.pem").read_bytes())
+    subprocess.run(
+        ["skopeo", "copy", "--all", "--preserve-digests", f"--src-cert-dir={known}",
+         f"--src-creds={USER}:{PASSWORD}", f"docker://{olareg.host}/team/multi:1", "oci:out:1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    assert whit("copy", "oci:out:1", "back:1")[0].endswith(store.digest_of("multi:1"))
+
+
+def test_an_artifact_is_listed_among_the_referrers_of_its_subject(olareg: Olareg, store: Store):
+    _log_in(olareg)
+    whit("copy", "multi:1", f"{olareg.host}/team/multi:1")
+    digest = store.digest_of("multi:1")
+    empty, bill = b"{}", b'{"bomFormat": "CycloneDX"}'
+    subject = store.content(digest).root
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": MEDIA_MANIFEST,
+            "artifactType": "application/vnd.cyclonedx+json",
+            "config": _descriptor("application/vnd.oci.empty.v1+json", empty),
+            "layers": [_descriptor("application/vnd.cyclonedx+json", bill)],
+            "subject": _descriptor(subject.media_type, subject.data),
+        }
+    ).encode()
+    index = json.dumps({"schemaVersion": 2, "manifests": [_descriptor(MEDIA_MANIFEST, manifest)]})
+    blobs = Path("artifact/blobs/sha256")
+    blobs.mkdir(parents=True)
+    for data in (empty, bill, manifest):
+        (blobs / digest_of(data)[7:]).write_bytes(data)
+    Path("artifact/oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    Path("artifact/index.json").write_text(index)
+    whit("copy", "oci:artifact", f"{olareg.host}/team/multi:bill")
+    found = olareg.get(f"/v2/team/multi/referrers/{digest}")["manifests"]
+    assert isinstance(found, list)
+    assert [one["digest"] for one in found] == [digest_of(manifest)]
+    # And it comes back with every byte.
+    whit("copy", f"{olareg.host}/team/multi:bill", "oci:again:bill")
+    assert Path("again/blobs/sha256", digest_of(manifest)[7:]).read_bytes() == manifest
+
+
+def _descriptor(media_type: str, data: bytes) -> dict[str, object]:
+    return {"mediaType": media_type, "digest": digest_of(data), "size": len(data)}
