@@ -17,6 +17,8 @@ from whit.oci.assemble import assemble
 from whit.oci.graph import index_of, joined
 from whit.store.blobs import Store
 
+# bcrypt of "open-sesame", as htpasswd -B writes it.
+HTPASSWD = "me:$2b$05$abcdefghijklmnopqrstuutXu9KzOt.1yBoZUeFWoT/914/JfszCO\n"
 REQUEST = re.compile(r'"([A-Z]+) (/v2/\S*) HTTP/[0-9.]+" ([0-9]{3})')
 
 

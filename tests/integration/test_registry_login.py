@@ -15,13 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from registry_case import Registry, images, registry, whit
+from registry_case import HTPASSWD, Registry, images, registry, whit
 from whit.build.house import open_house
 from whit.store.blobs import Store
 
 pytestmark = pytest.mark.registry
-# bcrypt of "open-sesame", as htpasswd -B writes it.
-HTPASSWD = "me:$2b$05$abcdefghijklmnopqrstuutXu9KzOt.1yBoZUeFWoT/914/JfszCO\n"
 
 
 class Authority:

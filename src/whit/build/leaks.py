@@ -17,6 +17,7 @@ from whit.model.names import Digest
 from whit.model.secret import Secrets
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
+from whit.store.steps import key_of
 
 if TYPE_CHECKING:
     from whit.build.settings import Settings
@@ -37,11 +38,16 @@ def refuse_leaks(
 
     Errors: SecretLeaked, CredentialFound.
     """
-    from whit.secrets.leaks import inspect_image
     from whit.secrets.rules import RULES
-    from whit.secrets.scan import Search
 
     begun = perf_counter()
+    keys = [] if len(secrets) else [_key_of(image) for image in images]
+    if keys and all(store.steps.get(key) is not None for key in keys):
+        listen(Finished("secrets", "no credential, as was found before", perf_counter() - begun))
+        return
+    from whit.secrets.leaks import inspect_image
+    from whit.secrets.scan import Search
+
     search = Search(secrets, RULES)
 
     def open_blob(digest: Digest, size: int) -> BinaryIO:
@@ -55,12 +61,24 @@ def refuse_leaks(
             listen(Warned(f"not searched for secrets: {unread}"))
     _refuse_known(found, search.unprovable, listen)
     _refuse_forms(found, allowed, listen)
+    if not any(one.leaks or one.unread for one in found):
+        for key in keys:
+            store.steps.put(key, b"")
     proven = len(secrets) - len(search.unprovable)
     size = size_text(sum(one.bytes for one in found))
     detail = f"{count_text(proven, 'value')} in none of {size}, {search.pattern_count} patterns"
     if not len(secrets):
         detail = f"no credential in {size}, by {len(RULES)} forms"
     listen(Finished("secrets", detail, perf_counter() - begun))
+
+
+def _key_of(image: Image) -> str:
+    """What depends on the bytes of an image, which its digest covers, and on the rules."""
+    from whit import __version__
+    from whit.secrets.rules import RULES
+
+    rules = repr([(rule.name, rule.keyword, rule.form) for rule in RULES])
+    return key_of("no credential", __version__, rules, image.manifest_digest)
 
 
 def refuse_files(paths: Iterable[str], allowed: Mapping[str, str], listen: Listener) -> None:

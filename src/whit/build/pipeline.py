@@ -191,7 +191,7 @@ def _compress_ahead(binary: Binary, request: Request, store: Store) -> Thread:
     def write() -> None:
         # An error comes again, and is told, when the plan asks for the layer.
         with suppress(WhitError, OSError):
-            store.write_layer(tree, compression)
+            store.write_layer(tree, compression, defers=request.defers)
 
     thread = Thread(target=write)
     thread.start()
@@ -277,7 +277,10 @@ def _image_of(plan: Plan, request: Request, house: House, store: Store, listen: 
         (Tree.of({entry.path: entry.node}), "the program") for entry in plan.entries
         if entry.is_program
     ]  # fmt: skip
-    layers = [store.write_layer(tree, compression, comment) for tree, comment in parts if len(tree)]
+    layers = [
+        store.write_layer(tree, compression, comment, defers=request.defers)
+        for tree, comment in parts if len(tree)
+    ]  # fmt: skip
     image = assemble(tuple(layers), plan.config, house.created, kept_document(request))
     detail = f"{size_text(image.file_bytes)} to {size_text(image.size)}"
     if layers:

@@ -7,6 +7,7 @@ renamed. A tag in a registry appears when everything it names is there.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,6 +16,7 @@ import msgspec
 from whit.build.events import Finished, Listener, Warned
 from whit.build.request import Destination, Kind, Request
 from whit.build.tags import by_repository, tagged
+from whit.errors.images import UnknownImage
 from whit.errors.registry import NoSuchPlatform
 from whit.model.image import Image
 from whit.model.names import Platform
@@ -44,14 +46,19 @@ def publish(
     listen: Listener,
     ahead: "Ahead | None" = None,
 ) -> tuple[Receipt, ...]:
-    """Receipts in the order of sending, the store's first. `names` are the image's own.
+    """Receipts in the order of sending, the store's first. `names` are the image's own. Where
+    layers were left to the registry, the store has them and the names only if it lacked them.
 
     Errors: those of the store, the layout, the archives, the daemon and the registries.
     """
     full = tuple(tagged(name) for name in names)
-    store.add_content(release.content, full)
     digest = release.content.root.digest
-    receipts = [Receipt("store", f"{full[0]}@{digest}", digest)]
+    kept = Receipt("store", f"{full[0]}@{digest}", digest)
+    is_whole = store.holds(release.content)
+    receipts = []
+    if is_whole:
+        store.add_content(release.content, full)
+        receipts.append(kept)
     for destination in request.destinations:
         begun = perf_counter()
         there = (tagged(destination.reference),) if destination.reference else full
@@ -60,7 +67,22 @@ def publish(
             listen(Finished("publish", str(destination), perf_counter() - begun))
     if request.pushes:
         receipts += _push(release.content, full, request, store, listen, ahead)
+    if not is_whole:
+        receipts = [*_settled(release.content, full, kept, store), *receipts]
     return tuple(receipts)
+
+
+def _settled(
+    content: Content, names: tuple[str, ...], kept: Receipt, store: Store
+) -> tuple[Receipt, ...]:
+    """The store after a push that layers were left to: it names what it has, and nothing else."""
+    if store.holds(content):
+        store.add_content(content, names)
+        return (kept,)
+    for name in names:
+        with suppress(UnknownImage):
+            store.remove(name)
+    return ()
 
 
 # ---- registries ---------------------------------------------------------------------------------

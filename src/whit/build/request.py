@@ -61,6 +61,12 @@ class Request(msgspec.Struct, frozen=True):
         """The first platform asked for."""
         return self.platforms[0]
 
+    @property
+    def defers(self) -> bool:
+        """Whether a layer need not be written where the registry has it: nobody here reads it."""
+        smoke = self.settings.output.smoke
+        return self.pushes and not self.destinations and smoke is None and not self.keeps
+
 
 def make_request(
     source: str,

@@ -6,6 +6,7 @@ it compares its digest. index.json points at images; what it does not reach, pru
 
 import fcntl
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, Self, cast
 
@@ -47,6 +48,7 @@ class Store:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self.steps = Steps(directory)
+        self._deferred: dict[str, Callable[[], Layer]] = {}
         self._in_use = -1
 
     @classmethod
@@ -81,12 +83,34 @@ class Store:
         compression: Compression,
         comment: str = "",
         removed: tuple[str, ...] = (),
+        *,
+        defers: bool = False,
     ) -> Layer:
-        """Write `tree` as a layer, unless an earlier build did and the blob is still right."""
+        """Write `tree` as a layer, unless an earlier build did and the blob is still right. With
+        `defers` one that is remembered and gone is written only when somebody opens it.
+        """
         key = key_of("layer", *layer_inputs(tree, compression, removed))
         known = self._known_layer(key)
-        if known is not None and self.is_intact(known.digest, known.size):
-            return msgspec.structs.replace(known, comment=comment)
+
+        def write() -> Layer:
+            return self._written(key, tree, compression, comment, removed)
+
+        if known is None:
+            return write()
+        if defers and not self.has(known.digest):
+            self._deferred[known.digest] = write
+        elif not self.is_intact(known.digest, known.size):
+            return write()
+        return msgspec.structs.replace(known, comment=comment)
+
+    def _written(
+        self,
+        key: str,
+        tree: Tree,
+        compression: Compression,
+        comment: str,
+        removed: tuple[str, ...],
+    ) -> Layer:
         self._use()
         with writing(self.directory), partial_file(self.directory) as (file, partial):
             layer = write_layer(tree, compression, file, comment, removed)
@@ -113,6 +137,10 @@ class Store:
         """Whether a blob lies under `digest`; `is_intact` reads it."""
         return os.path.isfile(blob_path(self.directory, digest))
 
+    def holds(self, content: Content) -> bool:
+        """Whether all blobs are there."""
+        return all(self.has(Digest(blob.digest)) for blob in content.blobs)
+
     def is_intact(self, digest: Digest, size: int) -> bool:
         """Whether the blob is there with the right bytes (1.8 GB/s)."""
         if not self.has(digest):
@@ -134,6 +162,8 @@ class Store:
         Errors: BrokenBlob.
         """
         path = blob_path(self.directory, digest)
+        if (write := self._deferred.pop(digest, None)) is not None:
+            write()
         try:
             if not verify:
                 return open(path, "rb")
