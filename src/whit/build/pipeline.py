@@ -214,7 +214,7 @@ def _finished(
     # A second link of all programs for each of many would cost more than the number is worth.
     is_alone = request.measures and len(plans) == 1
     measurement = Measurement(first.binary, first.go_version, store) if is_alone else None
-    image = _image_of(whole, request, house, store, listen)
+    image = image_of(whole, request, house, store, listen)
     verdicts = [_judged(one, image, request, house, store, listen) for one in plans]
     verdict = joint_verdict(
         [(one.binary.name, one_verdict) for one, one_verdict in zip(plans, verdicts, strict=True)]
@@ -264,7 +264,7 @@ def _published(
     )
 
 
-def _image_of(plan: Plan, request: Request, house: House, store: Store, listen: Listener) -> Image:
+def image_of(plan: Plan, request: Request, house: House, store: Store, listen: Listener) -> Image:
     """One layer for what programs share and one for each program, so that an edit moves one."""
     from whit.build.kept import kept_document
     from whit.oci.assemble import assemble

@@ -93,6 +93,12 @@ class VariableSettings(msgspec.Struct, frozen=True, rename="kebab"):
     file: str = ""
 
 
+class CompareSettings(msgspec.Struct, frozen=True, rename="kebab"):
+    """`bases` maps the name of a base to what stands for it, as `whit copy` names images."""
+
+    bases: dict[str, str] = {}
+
+
 class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     packages: tuple[str, ...] = ()
     platform: str = ""
@@ -105,6 +111,7 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     secrets: SecretsSettings = SecretsSettings()
     config: dict[str, VariableSettings] = {}
     budget: BudgetSettings = BudgetSettings()
+    compare: CompareSettings = CompareSettings()
     registries: dict[str, RegistrySettings] = {}
 
 
@@ -115,11 +122,12 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "output": OutputSettings,
     "secrets": SecretsSettings,
     "budget": BudgetSettings,
+    "compare": CompareSettings,
 }
 TABLES = (
     *("go.env", "image.env", "image.labels", "image.annotations", "files", "secrets.allow"),
     *("config", "registries"),
-    "budget.modules",
+    *("budget.modules", "compare.bases"),
 )
 
 

@@ -152,14 +152,14 @@ def _end_of(target: str, path: str) -> End | None:
 def _image(end: End, name: str, directory: str, platform: Platform | None) -> Weight:
     store = Store.open(open_house().store)
     try:
-        content, open_blob = _opened(end, directory, platform, store)
+        content, open_blob = opened_image(end, directory, platform, store)
         manifest = decode(Manifest, content.root.data, name)
         return _weigh_layers(name, content, manifest, open_blob)
     finally:
         store.close()
 
 
-def _opened(
+def opened_image(
     end: End, directory: str, platform: Platform | None, store: Store
 ) -> tuple[Content, OpenBlob]:
     from whit.build.copy import open_origin

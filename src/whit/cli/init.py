@@ -87,6 +87,10 @@ EXAMPLE = """\
 [budget.modules]           # of the program, as `whit size --by module` counts
 # "google.golang.org/grpc" = "2MB"
 
+# What `whit compare` weighs the program on: a name, and an image as `whit copy` names it.
+[compare.bases]
+# "debian-slim" = "registry.example/mirror/debian:stable-slim"
+
 # What looks like a secret and is none: a path, a variable or a rule's name, and why.
 [secrets.allow]
 # "/testdata/server.key" = "self-signed, for tests only"

@@ -23,6 +23,7 @@ VERBS = {
     "plan": ("understand", "Show what an image would hold, and why."),
     "lint": ("understand", "Check a Dockerfile, and mend what is safe."),
     "size": ("understand", "Show where the bytes of a program or an image go."),
+    "compare": ("understand", "Weigh a program on other bases beside whit's own image."),
     "explain": ("understand", "Print the page of a code such as N010."),
     "run": ("use", "Run an image of the local store."),
     "debug": ("use", "Open a shell where a step of a Dockerfile failed."),

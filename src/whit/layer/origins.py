@@ -1,4 +1,4 @@
-"""Lists of packages as they lie in an image in, the package of each file out. Pure.
+"""Lists of packages as they lie in an image in, the package of each file out, or how many. Pure.
 
 Debian       /var/lib/dpkg/info/NAME[:ARCH].list     a path a line
 distroless   /var/lib/dpkg/status.d/NAME.md5sums     digest, two spaces, a path
@@ -8,6 +8,7 @@ Alpine       /lib/apk/db/installed                   P:name, F:directory, R:file
 from collections.abc import Mapping
 
 DEBIAN, ALPINE = "deb", "apk"
+LISTS = ("/var/lib/dpkg/", "/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 
 
 def origins_in(lists: Mapping[str, bytes]) -> dict[str, str]:
@@ -47,3 +48,17 @@ def _merged(path: str) -> str:
     """Packages say /lib where the file lies in /usr/lib, which /lib is a link to."""
     first = path[1:].partition("/")[0]
     return f"/usr{path}" if first in ("bin", "sbin", "lib", "lib64", "lib32") else path
+
+
+def packages_in(lists: Mapping[str, bytes]) -> int:
+    """How many packages are installed."""
+    count = 0
+    for path, data in lists.items():
+        if path == "/var/lib/dpkg/status":
+            paragraphs = data.split(b"\n\n")
+            count += sum(b"\nStatus: install ok installed" in one for one in paragraphs)
+        elif path.startswith("/var/lib/dpkg/status.d/"):
+            count += not path.endswith(".md5sums")
+        elif path.endswith("/apk/db/installed"):
+            count += sum(line.startswith(b"P:") for line in data.split(b"\n"))
+    return count

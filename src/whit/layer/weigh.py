@@ -10,11 +10,10 @@ from typing import BinaryIO
 import msgspec
 
 from whit.layer.inflate import Limits
+from whit.layer.origins import LISTS
 from whit.layer.read import DEFAULT_LIMITS, Entry, Kind, LayerReader
 
 _ELF = b"\x7fELF"
-# Lists of packages: of Debian, of distroless images, of Alpine.
-_KEPT = ("/var/lib/dpkg/", "/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 _MAX_KEPT_BYTES = 64 << 20
 _MAX_PROGRAM_BYTES = 1 << 30
 
@@ -78,7 +77,7 @@ class Scale:
         pieces = reader.content()
         first = bytes(next(pieces, b""))
         state.update(first)
-        is_list = entry.path.startswith(_KEPT) and entry.size <= _MAX_KEPT_BYTES
+        is_list = entry.path.startswith(LISTS) and entry.size <= _MAX_KEPT_BYTES
         is_program = first[:4] == _ELF and entry.size <= _MAX_PROGRAM_BYTES
         held = [first] if is_list or is_program else None
         for piece in pieces:
