@@ -5,14 +5,17 @@ is read from the image's own program, whoever built it.
 """
 
 import os
+import re
 import stat
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 
 import msgspec
 
 from whit.bases.entry import PATH
 from whit.binary.calls import open_code
-from whit.binary.facts import read_facts
+from whit.binary.facts import Facts, read_facts
+from whit.build.events import Finished, Listener, Started, Warned
 from whit.build.house import House
 from whit.build.settings import Settings
 from whit.errors import WhitError
@@ -22,11 +25,16 @@ from whit.errors.secrets import BadSecret
 from whit.layer.read import Kind, LayerReader
 from whit.model.contract import LABEL, Contract, Variable, decode
 from whit.model.image import Image
+from whit.model.program import Binary
 from whit.needs.contract import contract_of, says_secret
 from whit.oci.documents import Config
 from whit.oci.documents import decode as decode_document
+from whit.report.words import count_text
 from whit.store.blobs import Store
 
+# As strconv.ParseInt with base 0 and time.ParseDuration read them, and viper plain nanoseconds.
+_INT = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]*|[1-9][0-9_]*)")
+_DURATION = re.compile(r"[+-]?(?:\d+|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 MAX_PROGRAM_BYTES = 1 << 30
 MAX_SECRET_BYTES = 1 << 20
 # Linux takes no longer string for a new program: MAX_ARG_STRLEN.
@@ -60,6 +68,32 @@ def contract_of_image(name: str, house: House) -> Described:
         return Described(name, contract, config)
     finally:
         store.close()
+
+
+def contract_of_program(
+    binary: Binary, facts: Facts, settings: Settings, listen: Listener
+) -> Contract:
+    """What its bytes say, what the source says where whit compiled it, and what whit.toml says."""
+    contract = contract_of(facts, open_code(facts.elf.data, facts))
+    if binary.recipe is not None and facts.functions:
+        from whit.golang.reading import read_source
+        from whit.needs.sourced import with_source
+
+        begun = perf_counter()
+        listen(Started("contract", "reading the source"))
+        own = facts.go.main.path if facts.go and facts.go.main else binary.package
+        reading = read_source(binary, own, os.environ)
+        if reading.why_not:
+            message = f"the contract knows nothing from the source: {reading.why_not}"
+            listen(Warned(message, "what the program's bytes say is in it all the same"))
+        contract = with_source(contract, facts, reading.sayings)
+        listen(Finished("contract", _size(contract), perf_counter() - begun))
+    return declared(contract, settings)
+
+
+def _size(contract: Contract) -> str:
+    variables = count_text(len(contract.env), "variable")
+    return f"at least {variables} and {count_text(len(contract.flags), 'flag')}"
 
 
 def declared(contract: Contract, settings: Settings) -> Contract:
@@ -145,7 +179,9 @@ def check(
     doubtful = [
         f"{name} is set, and nothing known reads it{_near(name, known)}"
         for name in env
-        if name not in known and name.removesuffix("_FILE") not in known
+        if name not in known
+        and name.removesuffix("_FILE") not in known
+        and not name.startswith(contract.prefixes)
     ]
     return tuple(wrong), tuple(doubtful)
 
@@ -188,10 +224,12 @@ def _file_of(path: str, image: Image, store: Store) -> bytes:
 def _mistyped(value: str, kind: str) -> str:
     if kind == "port" and not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
         return "is no port"
-    if kind == "int" and not value.removeprefix("-").isdigit():
+    if kind == "int" and not _INT.fullmatch(value):
         return "is no whole number"
     if kind == "bool" and value.lower() not in ("1", "0", "t", "f", "true", "false"):
         return "is neither true nor false"
+    if kind == "duration" and not _DURATION.fullmatch(value):
+        return "is no duration, such as 1m30s"
     if kind == "url" and "://" not in value:
         return "is no URL"
     return ""

@@ -76,6 +76,7 @@ def planned(
         needs,
         _providers(request, house, roots),
     )
+    plan = _with_contract(plan, binary, facts, request, listen)
     if request.settings.image.entry:
         from whit.build.entry import with_entry
 
@@ -171,7 +172,7 @@ def _plan_request(
         ports=image.ports or ports,
         volumes=image.volumes,
         stop_signal=image.stop_signal,
-        labels=tuple(sorted((_contract(facts, request) | image.labels).items())),
+        labels=tuple(sorted(image.labels.items())),
         annotations=tuple(sorted((annotations | image.annotations).items())),
         files=tuple(
             (path, _file(os.path.join(request.home, place)))
@@ -180,16 +181,22 @@ def _plan_request(
     )
 
 
-def _contract(facts: Facts, request: Request) -> dict[str, str]:
+def _with_contract(
+    plan: Plan, binary: Binary, facts: Facts, request: Request, listen: Listener
+) -> Plan:
     """The label of what the program reads, where one is asked for or variables are declared."""
-    if not request.settings.image.contract and not request.settings.config:
-        return {}
-    from whit.build.contracts import declared
-    from whit.model.contract import LABEL, encode
-    from whit.needs.contract import contract_of
+    settings = request.settings
+    if not settings.image.contract and not settings.config:
+        return plan
+    from whit.build.contracts import contract_of_program
+    from whit.model.contract import LABEL, encode_label
 
-    contract = declared(contract_of(facts, open_code(facts.elf.data, facts)), request.settings)
-    return {} if contract.is_empty else {LABEL: encode(contract)}
+    contract = contract_of_program(binary, facts, settings, listen)
+    labels = {LABEL: encode_label(contract)} if not contract.is_empty else {}
+    config = plan.config
+    labels |= dict(config.labels)
+    config = msgspec.structs.replace(config, labels=tuple(sorted(labels.items())))
+    return msgspec.structs.replace(plan, config=config)
 
 
 def _annotations(binary: Binary, facts: Facts) -> dict[str, str]:

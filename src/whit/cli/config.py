@@ -20,8 +20,9 @@ KINDS = ("compose", "kubernetes", "quadlet", "helm-values")
 def command() -> None:
     """Show what a program reads from its environment: variables, flags and their defaults.
 
-    IMAGE is a name in the local store, or Go source (a path). An image built with
-    image.contract = true carries its contract as a label; otherwise it is read from the program.
+    IMAGE is a name in the local store, or Go source (a path, or a module at a version). An image
+    built with image.contract = true carries its contract as a label; otherwise it is read from
+    the program.
     """
 
 
@@ -115,15 +116,19 @@ def emit(console: Console, kind: str, image: str, name: str) -> None:
 
 def _described(image: str, console: Console) -> "Described":
     """An image's contract, or that of a source with what whit.toml declares."""
-    from whit.build.contracts import Described, contract_of_image, declared
+    from whit.build.contracts import Described, contract_of_image, contract_of_program
 
-    if not (image.startswith((".", "/")) or os.path.isdir(image)):
+    if not (image.startswith((".", "/")) or os.path.isdir(image) or _is_module(image)):
         return contract_of_image(image, open_house())
-    from whit.binary.calls import open_code
     from whit.build.call import plan_images, request_of
-    from whit.needs.contract import contract_of
 
     request = request_of(image, {})
     planned = plan_images(request, listen=console.hear)[0]
-    contract = contract_of(planned.facts, open_code(planned.facts.elf.data, planned.facts))
-    return Described(image, declared(contract, request.settings))
+    contract = contract_of_program(planned.binary, planned.facts, request.settings, console.hear)
+    return Described(image, contract)
+
+
+def _is_module(text: str) -> bool:
+    """A module path at a version, example.com/app@v1.2.3, which no image's name looks like."""
+    path, at, version = text.partition("@")
+    return bool(at) and not version.startswith("sha256:") and "." in path.partition("/")[0]

@@ -9,6 +9,8 @@ import msgspec
 LABEL = "dev.whit.contract"
 # A label that is larger is not read: nobody honest has so many variables.
 MAX_LABEL_BYTES = 64 << 10
+# What a label is cut to: with its flags and their usages a large program says ten times as much.
+COMPACT_LABEL_BYTES = 16 << 10
 
 
 class Variable(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -32,21 +34,46 @@ class Option(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     default: str | None = None
     usage: str = ""
+    type: str = ""
+    required: bool = False
+    sources: tuple[str, ...] = ()
+
+
+class Saying(msgspec.Struct, frozen=True):
+    """What the source says of one name. `kind` is env, flag, prefix (of whatever is read) or flags
+    (all of them are read as variables, behind this prefix); `func` the linker's name of where it
+    stands, "" for a package variable; `flag` the flag that a variable stands for.
+    """
+
+    kind: str
+    name: str
+    how: str
+    place: str
+    module: str
+    default: str | None = None
+    usage: str = ""
+    type: str = ""
+    required: bool = False
+    env: tuple[str, ...] = ()
+    flag: str = ""
+    func: str = ""
 
 
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that is known, sorted by name. `env` is what the program itself reads; `libraries` maps
-    a module ("std" for the standard library) to the names that only it reads.
+    a module ("std" for the standard library) to the names that only it reads; of `prefixes` it is
+    known that more names begin so.
     """
 
     env: tuple[Variable, ...] = ()
     flags: tuple[Option, ...] = ()
     libraries: dict[str, tuple[str, ...]] = {}
+    prefixes: tuple[str, ...] = ()
     version: int = 1
 
     @property
     def is_empty(self) -> bool:
-        return not (self.env or self.flags)
+        return not (self.env or self.flags or self.prefixes)
 
     def variable(self, name: str) -> Variable | None:
         return next((variable for variable in self.env if variable.name == name), None)
@@ -92,8 +119,27 @@ def changes(old: Contract, new: Contract) -> tuple[Change, ...]:
 
 
 def encode(contract: Contract) -> str:
-    """The label's value: the same bytes for the same contract."""
+    """The same bytes for the same contract, all of it."""
     return msgspec.json.encode(contract, order="sorted").decode()
+
+
+def encode_label(contract: Contract) -> str:
+    """The label's value. A large contract is told in fewer words: what a deployment has to set
+    stays, words about it go first.
+    """
+    terse = msgspec.structs.replace
+    named = tuple(Option(flag.name, flag.default, flag.usage) for flag in contract.flags)
+    bare = tuple(Option(flag.name, flag.default) for flag in contract.flags)
+    env = tuple(terse(v, usage="", sources=v.sources[:1]) for v in contract.env)
+    steps = (
+        contract,
+        terse(contract, flags=named),
+        terse(contract, flags=bare),
+        terse(contract, flags=bare, env=env),
+        terse(contract, flags=(), env=env, libraries={}),
+    )
+    texts = [encode(step) for step in steps]
+    return next((text for text in texts if len(text) <= COMPACT_LABEL_BYTES), texts[-1])
 
 
 def decode(text: str) -> Contract | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from whit.model.contract import Change, Contract, Variable
+from whit.model.contract import Change, Contract, Option, Variable
 from whit.report.words import aligned, count_text
 
 SCHEMA = "whit/contract/v1"
@@ -17,10 +17,9 @@ def contract_lines(contract: Contract, *, everything: bool = False) -> list[str]
         lines = ["no variable is known that the program itself reads"]
     if contract.flags:
         lines += ["", "flags"]
-        lines += aligned(
-            ((f"-{f.name}", "" if f.default is None else repr(f.default), f.usage)
-             for f in contract.flags), indent="  ",
-        )  # fmt: skip
+        lines += aligned(map(_flag_row, contract.flags), indent="  ")
+    if contract.prefixes:
+        lines += ["", "and whatever begins with " + ", ".join(contract.prefixes)]
     names = sum(map(len, contract.libraries.values()))
     if contract.libraries and everything:
         lines += ["", "read by libraries"]
@@ -40,9 +39,15 @@ def change_lines(changes: Iterable[Change]) -> list[str]:
     return aligned(rows) if rows else ["the same contract"]
 
 
+def _flag_row(flag: Option) -> tuple[str, str, str, str]:
+    words = [word for word in ("required" if flag.required else "", flag.type) if word]
+    default = repr(flag.default) if flag.default else ""
+    return f"--{flag.name}", " ".join(words), default, flag.usage
+
+
 def _row(variable: Variable) -> tuple[str, str, str, str]:
     words = [word for word, holds in (("required", variable.required), ("secret", variable.secret),
                                       (variable.type, bool(variable.type))) if holds]  # fmt: skip
-    default = "" if variable.default is None else f"default {variable.default!r}"
+    default = f"default {variable.default!r}" if variable.default else ""
     about = "; ".join(filter(None, (variable.usage, ", ".join(variable.sources))))
     return variable.name, " ".join(words), default, about

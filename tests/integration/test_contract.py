@@ -1,0 +1,150 @@
+"""The contract from source: what Go's own parser finds where there is source, and what it leaves."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from registry_case import whit
+
+pytestmark = pytest.mark.go
+
+PLAIN = """package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+	"time"
+)
+
+const token = "API_TOKEN"
+
+var workers = flag.Int("workers", 4, "how many")
+
+func getenv(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+func must(name string) string {
+	value, ok := os.LookupEnv(name)
+	if !ok {
+		log.Fatalf("%s is not set", name)
+	}
+	return value
+}
+
+func load() (string, error) {
+	dsn := os.Getenv("DATABASE_URL")
+	if dsn == "" {
+		return "", errors.New("no database")
+	}
+	if os.Getenv("TLS") != "" {
+		must("TLS_KEY")
+	}
+	region := os.Getenv("REGION")
+	if region == "" {
+		region = "eu"
+	}
+	return dsn + region, nil
+}
+
+func unlinked() string { return must("NEVER") }
+
+func main() {
+	wait := flag.Duration("wait", 90*time.Second, "how long")
+	flag.Parse()
+	dsn, err := load()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"ONE", "TWO"} {
+		fmt.Println(os.Getenv(fmt.Sprintf("APP_%s_HOST", name)))
+	}
+	for _, pair := range os.Environ() {
+		if strings.HasPrefix(pair, "PLUGIN_") {
+			fmt.Println(pair)
+		}
+	}
+	fmt.Println(must(token), getenv("LOG_LEVEL", "info"), *workers, *wait, dsn)
+}
+"""
+
+
+def show(place: Path) -> tuple[dict[str, dict], dict[str, dict], dict]:
+    out, said = whit("config", "show", "--json", ".", cwd=place)
+    assert "nothing from the source" not in said
+    document = json.loads(out)
+    env = {variable["name"]: variable for variable in document["env"]}
+    return env, {flag["name"]: flag for flag in document["flags"]}, document
+
+
+def test_source_adds_defaults_types_and_what_is_required(tmp_path: Path):
+    (tmp_path / "go.mod").write_text("module example.test/app\n\ngo 1.21\n")
+    (tmp_path / "main.go").write_text(PLAIN)
+    env, flags, document = show(tmp_path)
+    assert {name for name, variable in env.items() if variable.get("required")} == {
+        "API_TOKEN", "DATABASE_URL",
+    }  # fmt: skip
+    assert set(env) == {
+        "API_TOKEN", "APP_ONE_HOST", "APP_TWO_HOST", "DATABASE_URL", "LOG_LEVEL", "REGION", "TLS",
+        "TLS_KEY",
+    }  # fmt: skip
+    assert env["LOG_LEVEL"]["default"] == "info"
+    assert env["REGION"]["default"] == "eu"
+    assert "source: main.go:33" in env["DATABASE_URL"]["sources"]
+    assert flags["workers"]["default"] == "4"
+    assert (flags["wait"]["default"], flags["wait"]["type"]) == ("1m30s", "duration")
+    assert document["prefixes"] == ["PLUGIN_"]
+    # What source says travels in the image, and is checked.
+    whit("build", "-t", "app:1", "--set", "image.contract=true", cwd=tmp_path)
+    (tmp_path / "env").write_text("API_TOKEN=x\nPLUGIN_A=1\n")
+    words = ("config", "check", "app:1", "--env-file", "env")
+    _, said = whit(*words, cwd=tmp_path, status=1)
+    assert "DATABASE_URL is required and not set" in said
+    assert "PLUGIN_A" not in said
+
+
+def test_a_program_whose_source_cannot_be_read_has_the_contract_of_its_bytes(tmp_path: Path):
+    (tmp_path / "go.mod").write_text("module example.test/app\n\ngo 1.21\n")
+    (tmp_path / "main.go").write_text(PLAIN)
+    whit("build", "--to", f"oci:{tmp_path}/out", "-t", "app:1", cwd=tmp_path)
+    out, said = whit("config", "show", "--json", "app:1")
+    found = {variable["name"]: variable for variable in json.loads(out)["env"]}
+    assert {"API_TOKEN", "DATABASE_URL", "LOG_LEVEL"} <= set(found)
+    assert "required" not in found["DATABASE_URL"]
+    assert not said
+
+
+@pytest.mark.network
+def test_what_libraries_make_of_tags_keys_and_flags(tmp_path: Path):
+    env, flags, document = show(Path(__file__).parent / "contract_program")
+    expected = {
+        "SIGNING_KEY": {"required": True, "secret": True},
+        "DB_HOST": {"default": "localhost"},
+        "SVC_DEBUG": {"type": "bool"},
+        "SVC_POOL_SIZE": {"default": "5", "type": "int", "usage": "of connections"},
+        "SVC_PASSWORD": {"required": True, "secret": True},
+        "KONG_LEVEL": {"default": "warn", "usage": "of the log"},
+        "VIP_TIMEOUT": {"default": "30s"},
+        "OTHER_NAME": {},
+        "CLI_PORT": {"default": "8080", "type": "int", "usage": "to listen on"},
+        "PORT": {"default": "8080", "type": "int", "usage": "to listen on"},
+        "KEY_FILE": {"default": "/key", "usage": "where the key is"},
+    }
+    found = {
+        name: {key: value for key, value in variable.items() if key not in ("name", "sources")}
+        for name, variable in env.items()
+    }
+    assert found == expected
+    assert document["prefixes"] == ["KOANF_", "VIP_"]
+    assert flags["output"]["required"] is True
+    assert flags["output"]["default"] == "json"
+    assert flags["tag"]["default"] == "a,b"
+    assert flags["key.file"]["default"] == "/key"
