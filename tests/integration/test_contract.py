@@ -1,4 +1,4 @@
-"""The contract from source: what Go's own parser finds where there is source, and what it leaves."""
+"""The contract from source: what Go's own parser finds in it, and what is left without it."""
 
 import json
 from pathlib import Path
