@@ -8,7 +8,7 @@ from the tree, nothing from the host.
 import hashlib
 from typing import BinaryIO
 
-from whit.layer.compress import compressor_name, make_compressor
+from whit.layer.compress import Earlier, compressor_name, make_compressor
 from whit.layer.content import open_content
 from whit.layer.header import END_OF_TAR, header_of, padding, whiteout_header
 from whit.model.image import Compression, Layer
@@ -22,8 +22,10 @@ def write_layer(
     out: BinaryIO,
     comment: str = "",
     removed: tuple[str, ...] = (),
+    earlier: Earlier | None = None,
 ) -> Layer:
-    """Write `tree` to `out`, and a whiteout for each path of lower layers that is `removed`.
+    """Write `tree` to `out`, and a whiteout for each path of lower layers that is `removed`. The
+    bytes are the same with and without the parts of an `earlier` layer.
 
     Errors: UnwritableNode, ContentUnreadable, ContentChanged.
 
@@ -32,7 +34,7 @@ def write_layer(
     """
     entries = _entries_of(tree, removed)
     tar_bytes = len(END_OF_TAR) + sum(len(header) + _padded(file) for header, file in entries)
-    stream = _Stream(compression, tar_bytes, out)
+    stream = _Stream(compression, tar_bytes, out, earlier)
     try:
         for header, file in entries:
             stream.write(header)
@@ -98,12 +100,14 @@ def _digest_of(file: File) -> str:
 class _Stream:
     """Cuts the tar into the compressor's blocks; hashes both sides."""
 
-    def __init__(self, compression: Compression, tar_bytes: int, out: BinaryIO) -> None:
+    def __init__(
+        self, compression: Compression, tar_bytes: int, out: BinaryIO, earlier: Earlier | None
+    ) -> None:
         self.tar_hash, self.blob_hash = hashlib.sha256(), hashlib.sha256()
         self.blob_bytes = 0
         self._out = out
         self._left = tar_bytes
-        self.compressor = make_compressor(compression, tar_bytes, self._sink)
+        self.compressor = make_compressor(compression, tar_bytes, self._sink, earlier)
         self._start()
 
     def write(self, data: bytes) -> None:

@@ -35,6 +35,7 @@ from whit.oci.layout import (
 from whit.store.files import DIRECTORIES, OWN_NAMES, locked, partial_file, settle, sweep, writing
 from whit.store.incoming import Receiver, incoming
 from whit.store.listing import Listed, Problem, entry_named, listed
+from whit.store.members import members_for
 from whit.store.steps import Steps, key_of
 
 _CHUNK_BYTES = 1 << 20
@@ -113,8 +114,11 @@ class Store:
     ) -> Layer:
         self._use()
         with writing(self.directory), partial_file(self.directory) as (file, partial):
-            layer = write_layer(tree, compression, file, comment, removed)
+            with members_for(tree, compression, self.directory, self.steps) as members:
+                layer = write_layer(tree, compression, file, comment, removed, members)
             settle(file, partial, blob_path(self.directory, layer.digest))
+            if members is not None:
+                members.remember(layer.digest)
         value = msgspec.json.encode(layer)
         self.steps.put(key, value)
         self.steps.put(key_of("layer facts", layer.digest), value)
