@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from certificates import make_certificates
 from registry_case import HTPASSWD, Registry, registry, whit
 from whit.build.house import open_house
 from whit.store.blobs import Store
@@ -77,3 +79,46 @@ def test_what_the_registry_has_is_not_compressed(there: Registry, tmp_path: Path
     assert all(store.has(layer) for layer in layers)
     store.close()
     assert os.path.exists(tmp_path / "out" / "index.json")
+
+
+def test_an_unchanged_push_is_one_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Behind TLS and a password, with nothing imported that builds; it is asked every time."""
+    make_certificates(tmp_path)
+    (tmp_path / "htpasswd").write_text(HTPASSWD)
+    auth = f"auth: {{htpasswd: {{realm: here, path: {tmp_path}/htpasswd}}}}\n"
+    tls = f", tls: {{certificate: {tmp_path}/server.pem, key: {tmp_path}/server.key}}"
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    project = tmp_path / "project"
+    shutil.copytree(HELLO, project)
+    with registry(tmp_path / "registry", tls, auth) as there:
+        known = json.dumps({"auths": {there.host: {"username": "me", "password": "open-sesame"}}})
+        (tmp_path / "config.json").write_text(known)
+        with (project / "whit.toml").open("a") as file:
+            file.write(f'\n[registries."{there.host}"]\nca = "../ca.pem"\n')
+        words = ("build", ".", "-t", f"{there.host}/a/hello:1", "--push")
+
+        def build() -> tuple[str, str, list[str]]:
+            time.sleep(0.05)  # what changed within one tick of the clock proves nothing
+            there.requests()
+            out, said = whit(*words, cwd=project)
+            return out, said, [method for method, _, _ in there.requests()]
+
+        first, said, asked = build()
+        assert "2 blobs sent" in said
+        out, said, asked = build()
+        assert (out, asked) == (first, ["HEAD", "HEAD"])  # the first is answered by 401
+        assert "nothing changed" in said
+        assert "there already" in said
+        # The tag moves: all is built and pushed, and the next start finds it again.
+        whit("build", ".", "-t", f"{there.host}/a/hello:1", "--push", "--user", "1:1", cwd=project)
+        out, said, asked = build()
+        assert out == first
+        assert "nothing changed" not in said
+        assert asked[-1] == "PUT"
+        assert "nothing changed" in build()[1]
+        # Without credentials it is no longer known, and the build says why.
+        (tmp_path / "config.json").write_text("{}")
+        assert "whit login" in whit(*words, cwd=project, status=3)[1]
+        notes = "".join(one.read_text() for one in Path(os.environ["WHIT_CACHE"]).glob("unch*/*"))
+        assert there.host in notes
+        assert "sesame" not in notes

@@ -2,8 +2,8 @@
 
 Go decides by the files of its packages; which those are only Go knows, so every path below the
 module and its repository counts. Nothing is noted of a build that depends on more than that: other
-modules on this host, a workspace, C compilers, libraries, templates, or images that were sent
-somewhere, run or built twice. A door.
+modules on this host, a workspace, C compilers, libraries, templates, or images that were written
+somewhere, run or built twice; what a registry was sent is asked there again. A door.
 """
 
 import os
@@ -75,8 +75,16 @@ class Noting:
             sized = {root: os.stat(root).st_size}
         except OSError:
             return
-        said = ("  build    nothing changed", *lines)
-        answer = Answer(references.pop(), said, tuple(self._warned))
+        said = ["  build    nothing changed"]
+        asks: tuple[str, ...] = ()
+        if self._request.pushes:
+            from whit.build.asking import questions_of
+
+            receipts = results[0].receipts
+            asks = questions_of(receipts, self._request)
+            places = [one.reference for one in receipts if one.destination == "registry"]
+            said += [f"  push     {place.partition('@')[0]}: there already" for place in places]
+        answer = Answer(references.pop(), (*said, *lines), tuple(self._warned), asks)
         self._watch.keep(
             self._house.cache, self._words, answer, (root,), sized, written,
             self._house.now + HOLDS_SECONDS,
@@ -96,8 +104,7 @@ def may_note(request: Request) -> bool:
     flags = os.environ.get("GOFLAGS", "") + user_settings(os.environ).get("GOFLAGS", "")
     templates = (*request.names, *go.ldflags, *request.settings.image.labels.values())
     return not (
-        request.pushes
-        or request.destinations
+        request.destinations
         or request.is_frozen
         or request.keeps
         or output.smoke is not None

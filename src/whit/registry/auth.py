@@ -7,14 +7,14 @@ is refused. The token server is asked over HTTPS only, unless the registry itsel
 
 import threading
 import time
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from whit.errors.registry import BadAnswer, NotAuthorized
 from whit.registry.challenge import Challenge, read_challenges
 from whit.registry.credentials import Credential
-from whit.registry.transport import Answer, Body, Transport, check_downgrade
+from whit.registry.transport import Answer, Body, Transport, check_downgrade, joined
 
 CLIENT = "whit"
 # What a token server leaves out means 60 seconds (token specification).
@@ -96,8 +96,9 @@ class Authority:
 
     def _bought(self, challenge: Challenge, scopes: tuple[str, ...], transport: Transport) -> _Kept:
         host = transport.endpoint.host
-        realm = urljoin(transport.origin(), challenge.parameters.get("realm", ""))
-        if urlsplit(realm).scheme not in ("http", "https") or not challenge.parameters.get("realm"):
+        said = challenge.parameters.get("realm", "")
+        realm = joined(transport.origin(), said) if said else ""
+        if not realm:
             raise BadAnswer(f"{host} names no token server", hint="its set-up is wrong")
         check_downgrade(transport.origin(), realm)
         # Those we need, and those that the registry asks for.

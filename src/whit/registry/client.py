@@ -5,7 +5,7 @@ The numbers end-1 to end-13 are the specification's own names of its requests.
 
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from whit.errors import WhitError
 from whit.errors.registry import BadAnswer
@@ -13,7 +13,7 @@ from whit.model.names import digest_of
 from whit.oci.documents import MAX_DOCUMENT_BYTES, Descriptor
 from whit.oci.graph import INDEX_TYPES, MANIFEST_TYPES, Document, read_document
 from whit.registry.failures import Temporary
-from whit.registry.transport import Body, Transport, check_downgrade
+from whit.registry.transport import Body, Transport, check_downgrade, joined
 
 CHUNK_BYTES = 1 << 20
 ACCEPTED = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
@@ -230,7 +230,12 @@ class Repository:
             raise BadAnswer(
                 f"{self.host} began an upload and did not say where", hint="the registry is broken"
             )
-        place = urljoin(url, said)
+        place = joined(url, said)
+        if not place:
+            raise BadAnswer(
+                f"{self.host} began an upload at {said[:200]!r}, which is no address",
+                hint="the registry is broken",
+            )
         check_downgrade(self.transport.origin(), place)
         return place
 

@@ -9,8 +9,9 @@ the target itself, which is how a registry says that it has the blob already. On
 mounts begins an upload all the same, so asking costs nothing.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
-from threading import Lock
+from threading import Lock, Thread
 from typing import BinaryIO, Protocol
 
 import msgspec
@@ -160,19 +161,26 @@ def _begin(
 
 def in_parallel(work: Callable[[Descriptor], None], blobs: Iterable[Descriptor]) -> None:
     """Do `work` for every blob on a few threads; the first failure ends what has not begun."""
-    wanted = tuple(blobs)
-    if len(wanted) < 2:
-        for blob in wanted:
-            work(blob)
-        return
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    wanted = deque(blobs)
+    failures: list[Exception] = []
 
-    with ThreadPoolExecutor(min(JOBS, len(wanted))) as pool:
-        futures = [pool.submit(work, blob) for blob in wanted]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
+    def run() -> None:
+        while not failures:
+            try:
+                blob = wanted.popleft()
+            except IndexError:
+                return
+            try:
+                work(blob)
+            except Exception as error:  # noqa: BLE001 - it is raised where all come together
+                failures.append(error)
+
+    # An interrupt ends this thread, which takes part, and the process does not wait for the rest.
+    threads = [Thread(target=run, daemon=True) for _ in range(min(JOBS, len(wanted)) - 1)]
+    for thread in threads:
+        thread.start()
+    run()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]

@@ -6,12 +6,12 @@ Credentials go to the registry's own origin and to its token server, and nowhere
 are followed by hand, without them, and never from HTTPS to plain HTTP.
 """
 
-import random
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -22,6 +22,11 @@ from whit.errors.registry import BadAnswer, RegistryUnreachable, RegistryUntrust
 from whit.model.registries import Patience
 from whit.registry.failures import Temporary
 from whit.registry.hosts import Endpoint
+
+if TYPE_CHECKING:
+    from email.message import Message
+
+    from whit.registry.connection import Pool, Received
 
 MAX_REDIRECTS = 5
 # A token may end between its purchase by one thread and its use by another.
@@ -70,7 +75,7 @@ class Transport:
         self._lock = threading.Lock()
         self._waited = 0.0
         self._scheme = ""
-        self._pools: dict[str, Any] = {}
+        self._pools: dict[str, Pool] = {}
 
     # ---- with patience --------------------------------------------------------------------------
 
@@ -129,9 +134,7 @@ class Transport:
 
             def fill(buffer: bytearray) -> int:
                 with self._failures(url):
-                    data = response.read(len(buffer))
-                buffer[: len(data)] = data
-                return len(data)
+                    return response.readinto(buffer)
 
             yield response.status, fill
 
@@ -143,7 +146,7 @@ class Transport:
             except Temporary as failure:
                 tries = min(_FEW_TRIES, self.patience.tries) if failure.few else self.patience.tries
                 wait = self.patience.first_wait_seconds * 2 ** (attempt - 1)
-                wait = min(wait, 10.0) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+                wait = min(wait, 10.0) * (1 + os.urandom(1)[0] / 255) / 2
                 if failure.wait_seconds is not None:
                     wait = max(wait, failure.wait_seconds)
                 with self._lock:
@@ -164,7 +167,7 @@ class Transport:
         scopes: tuple[str, ...],
         headers: Mapping[str, str],
         body: Body | None,
-    ) -> Iterator[tuple[Any, str]]:
+    ) -> Iterator[tuple["Received", str]]:
         """An open response after redirects and, where asked for, a login."""
         origin = self.origin()
         url = urljoin(origin, path)
@@ -180,7 +183,7 @@ class Transport:
             try:
                 if response.status == 401 and is_own and logins < MAX_LOGINS:
                     challenge = response.headers.get("WWW-Authenticate", "")
-                    response.drain_conn()
+                    response.finish()
                     logins += 1
                     self._login.answer(challenge, scopes, said, self)
                     continue
@@ -193,12 +196,11 @@ class Transport:
                 yield response, url
                 return
             finally:
-                # What was not read to its end cannot be used again; the pool wants it all the same.
-                if response.status >= 400 or not response.isclosed():
-                    response.close()
-                response.release_conn()
+                response.finish()
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Any:
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: Body | None
+    ) -> "Received":
         sent = {"User-Agent": f"whit/{__version__}", "Accept-Encoding": "identity", **headers}
         opened: BinaryIO | None = None
         if body is not None:
@@ -210,10 +212,7 @@ class Transport:
             self.count += 1
         try:
             with self._failures(url):
-                return self._pool(url).request(
-                    method, url, body=opened, headers=sent,
-                    preload_content=False, redirect=False, retries=False, decode_content=False,
-                )  # fmt: skip
+                return self._pool(url).send(method, url, sent, opened)
         finally:
             if opened is not None:
                 opened.close()
@@ -226,7 +225,7 @@ class Transport:
         try:
             data = self._read(response, 1 << 20, url)
         finally:
-            response.release_conn()
+            response.finish()
         if response.status in _TEMPORARY:
             raise Temporary(self._words(method, response.status, data, url), _wait(response))
         return Answer(response.status, _lower(response.headers), data, url)
@@ -268,9 +267,8 @@ class Transport:
             return "https" if port == 443 else "http"
 
     def _next(self, url: str, location: str) -> str:
-        target = urljoin(url, location)
-        parts = urlsplit(target)
-        if not location or parts.scheme not in ("http", "https") or not parts.hostname:
+        target = joined(url, location) if location else ""
+        if not target:
             raise BadAnswer(
                 f"{self.endpoint.host} redirects to {location[:200]!r}, which is no address",
                 hint=_LATER,
@@ -278,7 +276,7 @@ class Transport:
         check_downgrade(url, target)
         return target
 
-    def _pool(self, url: str) -> Any:
+    def _pool(self, url: str) -> "Pool":
         key = _origin_of(url)
         with self._lock:
             if key not in self._pools:
@@ -293,7 +291,7 @@ class Transport:
 
     @contextmanager
     def _failures(self, url: str) -> Iterator[None]:
-        """Turn what urllib3 raises into errors of ours."""
+        """Turn what breaks on the way into errors of ours."""
         from whit.registry.connection import failure_of  # noqa: PLC0415
 
         try:
@@ -310,7 +308,6 @@ class Transport:
         with self._failures(url):
             data: bytes = response.read(limit_bytes + 1)
         if len(data) > limit_bytes:
-            response.close()
             raise BadAnswer(
                 f"{urlsplit(url).netloc} sent more than {limit_bytes >> 20} MiB where a small "
                 "document belongs",
@@ -353,6 +350,17 @@ def check_downgrade(source: str, target: str) -> None:
         )
 
 
+def joined(url: str, said: str) -> str:
+    """Where `said`, an address or a part of one, leads from `url`; "" when it is none."""
+    try:
+        target = urljoin(url, said)
+        parts = urlsplit(target)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return ""
+    return target if is_address else ""
+
+
 def _origin_of(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
@@ -366,7 +374,7 @@ def _host_and_port(host: str) -> tuple[str, int]:
         return host, 0
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+def _lower(headers: "Message") -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 

@@ -6,6 +6,7 @@
         said  <line>              for stderr
         warned  <line>            for stderr, also when nothing else is to be said there
         until  <seconds>          since 1970; the answer holds no longer
+        asks  <question>          what else has to be true, by whit.build.asking
         touch  <path>             in use: a cache that is pruned by age must know
         sized  <bytes>  <path>    a blob of the answer
         seen  <mark>  <path>      a file, directory or link that the build looked at, "-" for none
@@ -38,14 +39,21 @@ _NONE = "-"
 
 
 class Answer:
-    """What to print: `reference` on stdout, `lines` and `warnings` on stderr."""
+    """What to print: `reference` on stdout, `lines` and `warnings` on stderr; if what it `asks`
+    is answered with yes.
+    """
 
-    __slots__ = ("lines", "reference", "warnings")
+    __slots__ = ("asks", "lines", "reference", "warnings")
 
     def __init__(
-        self, reference: str, lines: "tuple[str, ...]", warnings: "tuple[str, ...]" = ()
+        self,
+        reference: str,
+        lines: "tuple[str, ...]",
+        warnings: "tuple[str, ...]" = (),
+        asks: "tuple[str, ...]" = (),
     ) -> None:
         self.reference, self.lines, self.warnings = reference, lines, warnings
+        self.asks = asks
 
 
 def mark_of(status: os.stat_result) -> str:
@@ -98,6 +106,7 @@ def _checked(text: str) -> "Answer | None":
     said: list[str] = []
     warned: list[str] = []
     touched: list[str] = []
+    asks: list[str] = []
     for line in lines[1:-1]:
         kind, _, rest = line.partition("\t")
         if kind == "seen":
@@ -116,6 +125,8 @@ def _checked(text: str) -> "Answer | None":
             touched.append(rest)
         elif kind == "said":
             said.append(rest)
+        elif kind == "asks":
+            asks.append(rest)
         elif kind == "warned":
             warned.append(rest)
         elif kind == "until":
@@ -127,7 +138,8 @@ def _checked(text: str) -> "Answer | None":
             reference = rest
     for path in touched:
         os.utime(path)
-    return Answer(reference, tuple(said), tuple(warned)) if reference else None
+    answer = Answer(reference, tuple(said), tuple(warned), tuple(asks))
+    return answer if reference else None
 
 
 class Watch:
@@ -171,6 +183,7 @@ class Watch:
         rows = [_FIRST, f"answer\t{answer.reference}"]
         rows += [f"said\t{line}" for line in answer.lines]
         rows += [f"warned\t{line}" for line in answer.warnings]
+        rows += [f"asks\t{question}" for question in answer.asks]
         rows += [f"until\t{until}"] if until else []
         rows += [f"touch\t{path}" for path in touched]
         rows += [f"sized\t{size}\t{path}" for path, size in sized.items()]
