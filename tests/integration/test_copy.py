@@ -102,6 +102,45 @@ def test_a_docker_archive_comes_back_with_its_config(store: Store, tmp_path: Pat
     assert [layer.diff_id for layer in again.layers] == [layer.diff_id for layer in amd.layers]
 
 
+@pytest.mark.go
+def test_archives_hold_all_platforms(store: Store, tmp_path: Path):
+    _, arm = images(store)
+    digest = store.digest_of("multi:1")
+    _, said = whit("copy", "multi:1", f"docker-archive:{tmp_path}/a.tar:app:1")
+    assert "a.tar holds 2 platforms: Docker before 25 takes linux/amd64 of it" in said
+    assert whit("copy", f"docker-archive:{tmp_path}/a.tar", "again:1")[0].endswith(digest)
+    _, said = whit("copy", f"docker-archive:{tmp_path}/a.tar", "arm:1", "--platform", "linux/arm64")
+    assert store.find("arm:1").manifest == arm.manifest
+    _, said = whit(
+        "build", ".", "-t", "hello:1", "--platform", "linux/amd64,linux/arm64,linux/riscv64",
+        "--to", f"docker-archive:{tmp_path}/b.tar", "--to", f"oci-archive:{tmp_path}/c.tar",
+        cwd=HELLO,
+    )  # fmt: skip
+    for file in ("docker-archive:{}/b.tar", "oci-archive:{}/c.tar"):
+        out, _ = whit("copy", file.format(tmp_path), "back:1")
+        assert out.endswith(store.digest_of("hello:1")), file
+
+
+@pytest.mark.docker
+@pytest.mark.go
+@pytest.mark.parametrize("format_", ["gzip", "zstd"])
+def test_docker_loads_one_platform_of_an_archive_of_several(tmp_path: Path, format_: str):
+    name = f"whit-test-{tmp_path.name}-{format_}:1".lower()
+    whit(
+        "build", ".", "-t", name, "--platform", "linux/arm64,linux/amd64",
+        "--compression", format_, "--to", f"docker-archive:{tmp_path}/a.tar", cwd=HELLO,
+    )  # fmt: skip
+    try:
+        subprocess.run(["docker", "load", "-i", tmp_path / "a.tar"], check=True, timeout=120)
+        done = subprocess.run(
+            ["docker", "run", "--rm", "--network=none", name],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        assert "hello" in done.stdout
+    finally:
+        subprocess.run(["docker", "image", "rm", name], check=False, capture_output=True)
+
+
 @pytest.mark.skopeo
 def test_skopeo_reads_what_was_pushed(there: Registry, store: Store):
     images(store)

@@ -13,7 +13,7 @@ import msgspec
 
 from whit.build.ends import CLUSTERS, End, Where
 from whit.build.events import Finished, Listener
-from whit.build.publish import one_image, push_text, write_file
+from whit.build.publish import one_image, push_text, write_file, write_index_archive
 from whit.build.registries import OpenAt, Registries, StoreMemory, StoreSink
 from whit.build.tags import tagged
 from whit.errors.request import BadDestination
@@ -187,6 +187,8 @@ def _send(
         from whit.oci.archive import write_contents_archive
 
         write_file(place, lambda out: write_contents_archive(out, content, names, store.open_blob))
+    elif target.where is Where.DOCKER_ARCHIVE and content.root.is_index:
+        write_index_archive(place, content, images_of(content, store), names, store, listen)
     else:
         image = one_image(images_of(content, store), str(target), listen)
         reference = _load(target, image, content, names, store, place)

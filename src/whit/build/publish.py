@@ -159,6 +159,9 @@ def _send(
             lambda out: write_contents_archive(out, release.content, names, store.open_blob),
         )
         return receipt
+    if destination.kind is Kind.DOCKER_ARCHIVE and release.content.root.is_index:
+        write_index_archive(place, release.content, release.images, names, store, listen)
+        return receipt
     image = one_image(release.images, str(destination), listen)
 
     def write(out: BinaryIO) -> None:
@@ -174,6 +177,30 @@ def _send(
     return Receipt(str(destination), f"{names[0]}@{image.manifest_digest}", image.manifest_digest)
 
 
+def write_index_archive(
+    place: str,
+    content: Content,
+    images: tuple[Image, ...],
+    names: tuple[str, ...],
+    store: Store,
+    listen: Listener,
+) -> None:
+    """A docker archive of several platforms, of which older engines take this host's."""
+    from whit.build.request import host_platform
+    from whit.oci.archive import write_joint_archive
+
+    image = _for_platform(images, host_platform()) or images[0]
+    if len(images) > 1:
+        more = f"Docker before 25 takes {image.platform} of it"
+        listen(Warned(f"{os.path.basename(place)} holds {len(images)} platforms: {more}"))
+    write_file(place, lambda out: write_joint_archive(out, content, image, names, store.open_blob))
+
+
+def _for_platform(images: tuple[Image, ...], wanted: Platform) -> Image | None:
+    fits = (wanted.os, wanted.architecture)
+    return next((i for i in images if (i.platform.os, i.platform.architecture) == fits), None)
+
+
 def one_image(
     images: tuple[Image, ...], destination: str, listen: Listener, asked: Platform | None = None
 ) -> Image:
@@ -183,14 +210,7 @@ def one_image(
     from whit.build.request import host_platform
 
     host = asked or host_platform()
-    chosen = next(
-        (
-            i
-            for i in images
-            if (i.platform.os, i.platform.architecture) == (host.os, host.architecture)
-        ),
-        None,
-    )
+    chosen = _for_platform(images, host)
     if chosen is None:
         raise NoSuchPlatform(
             f"{destination} holds one platform, and the image does not exist for {host}",

@@ -6,6 +6,9 @@ writes to the stream it is given, and opens blobs through a function it is given
     index.json                      <hex>.json
     blobs/sha256/<hex>              <hex>.tar.gz or <hex>.tar
 
+Several platforms in a docker archive are both in one, as docker writes them since version 25: what
+reads manifest.json finds one platform, what reads index.json all.
+
 Equal images give equal archives.
 """
 
@@ -93,26 +96,35 @@ def _write_layout(
 ) -> None:
     try:
         archive = _Archive(out)
-        named = tuple(
-            msgspec.structs.replace(entry, annotations=_annotations(name_of(entry)))
-            for entry in entries
-        )
-        archive.add("oci-layout", encode(LayoutMarker("1.0.0")))
-        archive.add("index.json", encode(Index(2, named, MEDIA_INDEX)))
-        written: set[str] = set()
-        for content in contents:
-            for document in content.documents:
-                if document.digest not in written:
-                    written.add(document.digest)
-                    archive.add(_blob_name(document.digest), document.data)
-            for blob in content.blobs:
-                if blob.digest not in written:
-                    written.add(blob.digest)
-                    pieces = _pieces(open_blob, Digest(blob.digest))
-                    archive.stream(_blob_name(blob.digest), blob.size, pieces)
+        _add_layout(archive, contents, entries, open_blob)
         archive.end()
     except OSError as error:
         raise cannot_write("the archive", error) from error
+
+
+def _add_layout(
+    archive: _Archive,
+    contents: tuple[Content, ...],
+    entries: tuple[Descriptor, ...],
+    open_blob: OpenBlob,
+) -> None:
+    named = tuple(
+        msgspec.structs.replace(entry, annotations=_annotations(name_of(entry)))
+        for entry in entries
+    )
+    archive.add("oci-layout", encode(LayoutMarker("1.0.0")))
+    archive.add("index.json", encode(Index(2, named, MEDIA_INDEX)))
+    written: set[str] = set()
+    for content in contents:
+        for document in content.documents:
+            if document.digest not in written:
+                written.add(document.digest)
+                archive.add(_blob_name(document.digest), document.data)
+        for blob in content.blobs:
+            if blob.digest not in written:
+                written.add(blob.digest)
+                pieces = _pieces(open_blob, Digest(blob.digest))
+                archive.stream(_blob_name(blob.digest), blob.size, pieces)
 
 
 def _blob_name(digest: str) -> str:
@@ -163,6 +175,31 @@ def write_docker_archive(
                 archive.stream(name, layer.tar_bytes, _decompressed(open_blob, layer))
             else:
                 archive.stream(name, layer.size, _pieces(open_blob, layer.digest))
+        archive.end()
+    except OSError as error:
+        raise cannot_write("the archive", error) from error
+
+
+def write_joint_archive(
+    out: BinaryIO, content: Content, image: Image, names: tuple[str, ...], open_blob: OpenBlob
+) -> None:
+    """Write all of an index, and `image` of it for engines that know one platform only.
+
+    Errors: as above.
+    """
+    try:
+        archive = _Archive(out)
+        _add_layout(archive, (content,), entries_for(content, names), open_blob)
+        order = []
+        for layer in image.layers:
+            is_zstd = _format(layer) is Format.ZSTD
+            name = _layer_name(layer) if is_zstd else _blob_name(layer.digest)
+            if is_zstd and name not in order:
+                archive.stream(name, layer.tar_bytes, _decompressed(open_blob, layer))
+            order.append(name)
+        tags = tuple(_tagged(name) for name in names)
+        entry = _DockerEntry(_blob_name(image.config_digest), tags, tuple(order))
+        archive.add("manifest.json", encode_list(entry))
         archive.end()
     except OSError as error:
         raise cannot_write("the archive", error) from error
