@@ -22,6 +22,7 @@ from record import append, machine_summary
 from scenarios.dockerfile import measure_dockerfile
 from scenarios.ko_builds import measure_ko
 from scenarios.native import measure_native
+from scenarios.programs import measure_programs
 from scenarios.rebuild import measure_hello, measure_large
 from scenarios.sizes import measure_sizes
 from scenarios.stage import Stage
@@ -40,6 +41,7 @@ SCENARIOS = {
     "ko": measure_ko,
     "sizes": measure_sizes,
     "transfer": measure_transfer,
+    "programs": measure_programs,
     "native": measure_native,
 }
 
@@ -47,8 +49,9 @@ SCENARIOS = {
 def main() -> int:
     options = _options()
     cache = cache_directory()
-    for name in [name for name in os.environ if name.startswith("WHIT_")]:
-        del os.environ[name]  # a user's settings would measure something else
+    # A user's settings would measure something else, such as Python without its compiled files.
+    for name in [name for name in os.environ if name.startswith(("WHIT_", "PYTHON"))]:
+        del os.environ[name]
     if not Path(PROGRAM).exists():
         print(f"no {Path(PROGRAM).name} beside this Python; run `make setup`", file=sys.stderr)
         return 1

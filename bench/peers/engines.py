@@ -35,6 +35,31 @@ class Engine:
 @contextmanager
 def buildkit(cache: Path, work: Path, base: GolangImage) -> Iterator[Engine]:
     """buildkitd as root with its OCI worker and buildctl; the image goes to an OCI layout."""
+    with buildkit_client(cache, work) as (client, version):
+
+        def command(context: Path, dockerfile: str) -> tuple[str, ...]:
+            return (
+                *client, *build_words(context, dockerfile),
+                "--oci-layout", f"golang={base.layout}",
+                "--opt", f"context:{REFERENCE}=oci-layout://golang@{base.digest}",
+                "--output", f"type=oci,tar=false,dest={work}/layout",
+            )  # fmt: skip
+
+        yield Engine("BuildKit", version, command, {})
+
+
+def build_words(context: Path, dockerfile: str) -> tuple[str, ...]:
+    """What buildctl is told of a Dockerfile."""
+    return (
+        "build", "--progress", "plain", "--frontend", "dockerfile.v0",
+        "--local", f"context={context}", "--local", f"dockerfile={context}",
+        "--opt", f"filename={dockerfile}",
+    )  # fmt: skip
+
+
+@contextmanager
+def buildkit_client(cache: Path, work: Path) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The words that begin a command to a buildkitd of its own, and what it is."""
     if os.geteuid() != 0:
         raise Absent("buildkitd is started as root here, and this is not root")
     runtime = shutil.which("runc") or shutil.which("crun")
@@ -56,19 +81,8 @@ def buildkit(cache: Path, work: Path, base: GolangImage) -> Iterator[Engine]:
         )  # fmt: skip
     try:
         _wait_until([str(client), "--addr", address, "debug", "workers"], process, log)
-
-        def command(context: Path, dockerfile: str) -> tuple[str, ...]:
-            return (
-                str(client), "--addr", address, "build", "--progress", "plain",
-                "--frontend", "dockerfile.v0",
-                "--local", f"context={context}", "--local", f"dockerfile={context}",
-                "--opt", f"filename={dockerfile}",
-                "--oci-layout", f"golang={base.layout}",
-                "--opt", f"context:{REFERENCE}=oci-layout://golang@{base.digest}",
-                "--output", f"type=oci,tar=false,dest={work}/layout",
-            )  # fmt: skip
-
-        yield Engine("BuildKit", f"{BUILDKITD.version} ({Path(runtime).name})", command, {})
+        version = f"{BUILDKITD.version} ({Path(runtime).name})"
+        yield (str(client), "--addr", address), version
     finally:
         process.terminate()
         try:

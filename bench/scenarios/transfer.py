@@ -1,8 +1,10 @@
-"""Push and pull of a small and a large image: whit copy against crane and skopeo.
+"""Push and pull of a small and a large image: whit copy against crane, skopeo, docker and BuildKit.
 
 Four cases for each size: a push to an empty registry, the same push again, a push to a second
-repository of a registry that has the layers, and a pull into an empty place. All start from the
-same OCI layout; each pulls into what it has of its own (whit its store, the others a layout).
+repository of a registry that has the layers, and a pull into an empty place. whit, crane and skopeo
+start from the same OCI layout; docker and BuildKit have the same file as an image of their own
+before they begin, which docker keeps unpacked and BuildKit as the layer it is. Each pulls into what
+it has of its own (whit and docker their stores, the others a layout); BuildKit only pushes.
 """
 
 import os
@@ -10,10 +12,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-from measure import Contender, alternate, output_of, run_once
+from measure import Absent, Contender, Failed, alternate, output_of, run_once
 from outcome import Case, Claim, Outcome
+from peers.engines import build_words, buildkit_client
 from peers.registry import Registry, docker_registry
 from peers.whit import PROGRAM, whit_environment, whit_version
 from scenarios.stage import Stage
@@ -43,35 +47,85 @@ def measure_transfer(stage: Stage) -> Outcome:
     room = stage.room("transfer")
     crane = str(module_program(stage.cache, CRANE, "crane"))
     absent = {} if shutil.which("skopeo") else {"skopeo": "not installed"}
+    tools = {"whit": whit_version(), "crane": CRANE.version}
     cases: list[Case] = []
     claims: list[Claim] = []
-    with docker_registry(room / "registry") as registry:
+    with ExitStack() as stack:
+        registry = stack.enter_context(docker_registry(room / "registry"))
+        engines = Engines(stage, room, stack)
+        absent |= engines.absent
+        tools |= engines.tools
         for name, size in SIZES.items():
             layout = room / f"layout-{size}"
             own = room / f"make-{size}"
             output_of([sys.executable, "-c", _MAKE, str(layout), str(size), str(own)])
             shutil.rmtree(own)
-            peers = Peers(room / f"work-{size}", layout, crane, has_skopeo=not absent)
+            peers = Peers(room / f"work-{size}", layout, crane, engines)
             for case, contenders in peers.items(registry):
                 rounds = stage.rounds(9, 3)
                 series = alternate(contenders, rounds, room / "talk")
                 cases.append(Case(f"{name}, {case}", "crane", tuple(series)))
                 claims += _claims(cases[-1], contenders, registry, room)
-    tools = {"whit": whit_version(), "crane": CRANE.version}
-    if not absent:
+    if "skopeo" not in absent:
         tools["skopeo"] = output_of(["skopeo", "--version"]).split()[-1]
     return Outcome("transfer", tuple(cases), tuple(claims), tools=tools, absent=absent)
+
+
+class Engines:
+    """docker's and BuildKit's words, "" and () where they cannot be had."""
+
+    def __init__(self, stage: Stage, room: Path, stack: ExitStack) -> None:
+        self.absent: dict[str, str] = {}
+        self.tools: dict[str, str] = {}
+        self.docker, self.buildctl = shutil.which("docker") or "", tuple[str, ...]()
+        self._stack = stack
+        try:
+            said = [self.docker or "docker", "info", "--format", "{{.ServerVersion}} ({{.Driver}})"]
+            self.tools["docker"] = output_of(said)
+        except Failed:
+            self.docker, self.absent["docker"] = "", "no Docker daemon answers"
+        try:
+            opened = stack.enter_context(buildkit_client(stage.cache, room / "buildkit"))
+            self.buildctl, self.tools["BuildKit"] = opened
+        except (Absent, Failed) as reason:
+            self.absent["BuildKit"] = str(reason)
+
+    def load(self, layout: Path, work: Path, names: tuple[str, ...]) -> None:
+        """Give docker the image under `names`, which it loses when the scenario ends."""
+        if not self.docker:
+            return
+        archive = f"docker-archive:{work}/image.tar:{names[0]}"
+        environment = {**os.environ, **whit_environment(work)}
+        subprocess.run(
+            [PROGRAM, "-q", "copy", f"oci:{layout}", archive],
+            env=environment, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        output_of([self.docker, "load", "-q", "-i", f"{work}/image.tar"])
+        for name in names[1:]:
+            output_of([self.docker, "tag", names[0], name])
+        for name in names:
+            self._stack.callback(
+                subprocess.run, [self.docker, "rmi", "-f", name], check=False, capture_output=True
+            )
 
 
 class Peers:
     """The commands of each tool, for one layout."""
 
-    def __init__(self, work: Path, layout: Path, crane: str, *, has_skopeo: bool) -> None:
+    def __init__(self, work: Path, layout: Path, crane: str, engines: Engines) -> None:
         work.mkdir()
-        self.work, self.layout, self.crane, self.has_skopeo = work, layout, crane, has_skopeo
+        self.work, self.layout, self.crane, self.engines = work, layout, crane, engines
+        self.has_skopeo = "skopeo" not in engines.absent and bool(shutil.which("skopeo"))
+        self.context = work / "context"
+        (self.context).mkdir()
+        (self.context / "Dockerfile").write_text("FROM scratch\nCOPY data /data\n")
+        output_of(
+            ["tar", "-xf", str(_largest_blob(layout)), "-C", str(self.context), "--no-same-owner"]
+        )
 
     def items(self, registry: Registry) -> list[tuple[str, list[Contender]]]:
         first, second = f"{registry.host}/bench/one:1", f"{registry.host}/bench/two:1"
+        self.engines.load(self.layout, self.work, (first, second))
 
         def filled() -> None:
             registry.empty()
@@ -81,7 +135,7 @@ class Peers:
             ("push", self._contenders(self._pushes(first), registry.empty)),
             ("push again", self._contenders(self._pushes(first), lambda: None)),
             ("push to another repository", self._contenders(self._pushes(second), filled)),
-            ("pull", self._contenders(self._pulls(first), self._clear)),
+            ("pull", self._contenders(self._pulls(first), lambda: self._clear(first, second))),
         ]
 
     def _contenders(
@@ -107,6 +161,14 @@ class Peers:
                 *("skopeo", "copy", "-q", "--dest-tls-verify=false", "--preserve-digests"),
                 *(f"oci:{self.layout}", f"docker://{target}"),
             )
+        if self.engines.docker:
+            found["docker"] = (self.engines.docker, "push", "-q", target)
+        if self.engines.buildctl:
+            sent = f"type=image,name={target},push=true,registry.insecure=true"
+            found["BuildKit"] = (
+                *self.engines.buildctl, *build_words(self.context, "Dockerfile"),
+                *("--output", f"{sent},compression=uncompressed,force-compression=true"),
+            )  # fmt: skip
         return found
 
     def _pulls(self, source: str) -> dict[str, tuple[str, ...]]:
@@ -119,11 +181,19 @@ class Peers:
                 *("skopeo", "copy", "-q", "--src-tls-verify=false", f"docker://{source}"),
                 f"oci:{self.work}/skopeo",
             )
+        if self.engines.docker:
+            found["docker"] = (self.engines.docker, "pull", "-q", source)
         return found
 
-    def _clear(self) -> None:
+    def _clear(self, *names: str) -> None:
         for name in ("store", "crane", "skopeo"):
             shutil.rmtree(self.work / name, ignore_errors=True)
+        for name in names if self.engines.docker else ():
+            subprocess.run([self.engines.docker, "rmi", name], check=False, capture_output=True)
+
+
+def _largest_blob(layout: Path) -> Path:
+    return max((layout / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size)
 
 
 def _claims(case: Case, contenders: list[Contender], registry: Registry, room: Path) -> list[Claim]:

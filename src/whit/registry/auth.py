@@ -7,14 +7,17 @@ is refused. The token server is asked over HTTPS only, unless the registry itsel
 
 import threading
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from whit.errors.registry import BadAnswer, NotAuthorized
-from whit.registry.challenge import Challenge, read_challenges
 from whit.registry.credentials import Credential
 from whit.registry.transport import Answer, Body, Transport, check_downgrade, joined
+
+if TYPE_CHECKING:
+    from whit.registry.challenge import Challenge
 
 CLIENT = "whit"
 # What a token server leaves out means 60 seconds (token specification).
@@ -69,6 +72,8 @@ class Authority:
         with self._lock:
             if self.header(scopes) != refused:
                 return  # another thread has logged in meanwhile
+            from whit.registry.challenge import read_challenges  # noqa: PLC0415
+
             challenges = {one.scheme: one for one in reversed(read_challenges(header))}
             host = transport.endpoint.host
             if bearer := challenges.get("bearer"):
@@ -94,7 +99,9 @@ class Authority:
             hint=f"give it others: `whit login {host}`",
         )
 
-    def _bought(self, challenge: Challenge, scopes: tuple[str, ...], transport: Transport) -> _Kept:
+    def _bought(
+        self, challenge: "Challenge", scopes: tuple[str, ...], transport: Transport
+    ) -> _Kept:
         host = transport.endpoint.host
         said = challenge.parameters.get("realm", "")
         realm = joined(transport.origin(), said) if said else ""

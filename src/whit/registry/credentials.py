@@ -13,7 +13,6 @@ and a Credential's repr says nothing.
 import base64
 import binascii
 import os
-import subprocess
 from collections.abc import Mapping
 
 import msgspec
@@ -249,6 +248,8 @@ def run_helper(name: str, verb: str, text: str, environment: Mapping[str, str]) 
             hint="helpers are programs called docker-credential-NAME; name one in docker's config",
         )
     program = f"docker-credential-{name}"
+    import subprocess  # noqa: PLC0415
+
     try:
         process = subprocess.run(
             [program, verb],

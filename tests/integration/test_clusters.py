@@ -1,0 +1,85 @@
+"""Images handed to kind, k3d and minikube.
+
+None of the three can run in the tests: a stand-in on PATH checks that it is called as their
+documentation says (kind load image-archive IMAGE.tar --name; k3d image import ARCHIVE --cluster;
+minikube image load ARCHIVE --profile), and that the archive it is given is one.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from registry_case import images, whit
+from whit.build.house import open_house
+from whit.store.blobs import Store
+
+STAND_IN = """#!{python}
+import json, os, sys, tarfile
+with tarfile.open(next(word for word in sys.argv if word.endswith(".tar"))) as tar:
+    entry, = json.load(tar.extractfile("manifest.json"))
+    config = json.load(tar.extractfile(entry["Config"]))
+    assert all(tar.getmember(layer).size for layer in entry["Layers"])
+words = ["FILE" if word.endswith(".tar") else word for word in sys.argv[1:]]
+with open(os.environ["TOLD"], "w") as told:
+    json.dump([*words, *entry["RepoTags"], config["architecture"]], told)
+if "refused" in sys.argv:
+    sys.exit("no nodes found for cluster refused")
+"""
+
+
+@pytest.fixture
+def store() -> Store:
+    opened = Store.open(open_house().store)
+    images(opened)
+    opened.close()
+    return opened
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stand-ins write what they were told."""
+    for name in ("kind", "k3d", "minikube"):
+        program = tmp_path / name
+        program.write_text(STAND_IN.format(python=sys.executable))
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("TOLD", str(tmp_path / "told"))
+    return tmp_path / "told"
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("kind:", ["load", "image-archive", "FILE"]),
+        ("kind:dev", ["load", "image-archive", "FILE", "--name", "dev"]),
+        ("k3d:dev", ["image", "import", "FILE", "--cluster", "dev"]),
+        ("minikube:", ["image", "load", "FILE"]),
+        ("minikube:dev", ["image", "load", "FILE", "--profile", "dev"]),
+    ],
+)
+@pytest.mark.usefixtures("store")
+def test_a_cluster_is_given_an_archive(told: Path, target: str, words: list[str]):
+    out, said = whit("copy", "multi:1", target)
+    assert out == "multi:1"
+    assert f"{target.rstrip(':')} holds one platform: it gets linux/amd64" in said
+    assert told.read_text() == str([*words, "multi:1", "amd64"]).replace("'", '"')
+
+
+@pytest.mark.usefixtures("store", "told")
+def test_a_cluster_that_refuses_is_told_in_its_own_words():
+    _, said = whit("copy", "multi:1", "kind:refused", status=3)
+    assert "kind did not take the image" in said
+    assert "no nodes found for cluster refused" in said
+
+
+@pytest.mark.parametrize("name", ["kind", "k3d", "minikube"])
+@pytest.mark.usefixtures("store")
+def test_a_command_that_is_missing_is_named(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    _, said = whit("copy", "multi:1", f"{name}:", status=4)
+    assert f"cannot run the {name} command" in said
+    assert f"install {name}" in said
