@@ -72,6 +72,31 @@ def test_what_the_target_has_is_not_fetched(there: Registry, store: Store, tmp_p
     assert not [path for method, path, _ in there.requests() if "/blobs/sha256" in path]
 
 
+def test_files_go_to_a_registry_from_where_they_lie(
+    there: Registry, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    images(store)
+    digest = store.digest_of("multi:1")
+    layer = max(store.content(digest).blobs, key=lambda blob: blob.size).digest[7:]
+    whit("copy", "multi:1", f"oci:{tmp_path}/layout:m:1")
+    whit("copy", "multi:1", f"oci-archive:{tmp_path}/a.tar:m:1")
+    monkeypatch.setenv("WHIT_STORE", str(tmp_path / "other"))
+    for source, name in ((f"oci:{tmp_path}/layout", "a"), (f"oci-archive:{tmp_path}/a.tar", "b")):
+        assert whit("copy", source, f"{there.host}/{name}:1")[0].endswith(digest)
+    assert not list((tmp_path / "other" / "blobs" / "sha256").iterdir())
+    # Other bytes than the image says: the registry notices, or whit by their number.
+    damaged = tmp_path / "layout" / "blobs" / "sha256" / layer
+    data = damaged.read_bytes()
+    damaged.write_bytes(bytes(len(data)))
+    (tmp_path / "registry" / "data").rename(tmp_path / "registry" / "gone")
+    _, said = whit("copy", f"oci:{tmp_path}/layout", f"{there.host}/c:1", status=3)
+    assert "other bytes" in said
+    damaged.write_bytes(data[:-1])
+    _, said = whit("copy", f"oci:{tmp_path}/layout", f"{there.host}/c:1", status=1)
+    assert f"has {len(data) - 1} bytes, and its image says {len(data)}" in said
+    assert "has no c:1" in whit("copy", f"{there.host}/c:1", "x:1", status=1)[1]
+
+
 def test_one_platform_of_an_index(there: Registry, store: Store, tmp_path: Path):
     _, arm = images(store)
     whit("copy", "multi:1", f"{there.host}/a:1")

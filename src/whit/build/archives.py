@@ -120,8 +120,8 @@ class _Window(io.RawIOBase):
     def __init__(self, path: str, start: int, size: int) -> None:
         super().__init__()
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed in close
-        self._file.seek(start)
-        self._left = size
+        self._start, self._size = start, size
+        self.seek(0)
 
     def readable(self) -> bool:
         return True
@@ -131,6 +131,12 @@ class _Window(io.RawIOBase):
         data = self._file.read(wanted) or b""
         self._left -= len(data)
         return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        place = offset if whence == os.SEEK_SET else self._size + offset
+        self._file.seek(self._start + place)
+        self._left = self._size - place
+        return place
 
     def close(self) -> None:
         self._file.close()

@@ -1,7 +1,8 @@
 """Two ends in, the same image at both out: `whit copy`, and every pull.
 
-Blobs pass through the store, each only when the other end wants it: what a registry already has is
-never fetched. Documents keep their bytes, and images their digests.
+Blobs pass through the store, but for those of files that go to a registry; each only when the other
+end wants it: what a registry already has is never fetched. Documents keep their bytes, and images
+their digests.
 """
 
 import os
@@ -16,6 +17,7 @@ from whit.build.events import Finished, Listener
 from whit.build.publish import one_image, push_text, write_file, write_index_archive
 from whit.build.registries import OpenAt, Registries, StoreMemory, StoreSink
 from whit.build.tags import tagged
+from whit.errors.images import InvalidImage
 from whit.errors.request import BadDestination
 from whit.model.image import Image
 from whit.model.names import Digest, Platform, Reference
@@ -24,19 +26,21 @@ from whit.oci.documents import Descriptor
 from whit.oci.graph import Content, entries_of
 from whit.registry.hosts import remote
 from whit.registry.pull import describe, fetch_blobs, resolve
-from whit.registry.push import push
+from whit.registry.push import OpenBlobAt, push
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
 
 
 class Origin(msgspec.Struct, frozen=True):
     """An image or index at its source. `bring` puts those of its blobs into the store that are
-    not there; `name` is what it was called, "" when nobody said.
+    not there; `name` is what it was called, "" when nobody said. `open_at` reads a blob where it
+    lies, from an offset on, where that is possible.
     """
 
     content: Content
     bring: Callable[[tuple[Descriptor, ...]], None]
     name: str
+    open_at: OpenBlobAt | None = None
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -100,7 +104,19 @@ def open_origin(
             if not store.is_intact(Digest(blob.digest), blob.size):
                 receive(store, blob, open_blob)
 
-    return Origin(content, bring, name)
+    def open_at(blob: Descriptor, offset: int) -> BinaryIO:
+        stream = open_blob(Digest(blob.digest))
+        # A registry would wait for the rest; what the bytes are it compares itself.
+        if (size := stream.seek(0, os.SEEK_END)) != blob.size:
+            stream.close()
+            raise InvalidImage(
+                f"{source}: {blob.digest} has {size} bytes, and its image says {blob.size}",
+                hint="it is damaged: make it again",
+            )
+        stream.seek(offset)
+        return stream
+
+    return Origin(content, bring, name, open_at)
 
 
 def receive(store: Store, blob: Descriptor, open_blob: Callable[[Digest], BinaryIO]) -> None:
@@ -208,10 +224,11 @@ def _to_registry(
     repository = registries.target(reference)
     opened = OpenAt(store)
 
-    def open_at(blob: Descriptor, offset: int) -> BinaryIO:
+    def through_store(blob: Descriptor, offset: int) -> BinaryIO:
         origin.bring((blob,))
         return opened(blob, offset)
 
+    open_at = origin.open_at or through_store
     pushed = push(origin.content, (reference.tag,), repository, open_at, StoreMemory(store))
     digest = origin.content.root.digest
     return Copied(f"{reference}@{digest}", digest), push_text(pushed)

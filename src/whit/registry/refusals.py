@@ -29,11 +29,12 @@ class _Refusal(msgspec.Struct, frozen=True):
     errors: tuple[_Item, ...] = ()
 
 
+_OTHER = "the registry got other bytes than the image says: try again, or make its source anew"
 # code of the specification -> what would help
 _HINTS = {
     "TOOMANYREQUESTS": "the registry limits how often it is asked; log in, or try again later",
-    "SIZE_INVALID": "the registry got other bytes than were announced: try again",
-    "DIGEST_INVALID": "the registry got other bytes than were announced: try again",
+    "SIZE_INVALID": _OTHER,
+    "DIGEST_INVALID": _OTHER,
     "MANIFEST_BLOB_UNKNOWN": "the registry lost a blob while it was pushed: push again",
     "MANIFEST_INVALID": "the registry may not know OCI images of this kind",
     "NAME_INVALID": "the registry does not take this repository name",
