@@ -12,7 +12,12 @@ import pytest
 DOORS = (
     *("go", "gcc", "zig", "rust", "sandbox"),
     *("skopeo", "umoci", "buildah", "docker", "registry", "chromium", "busybox"),
-    *("podman", "containerd"),
+    *("podman", "containerd", "strace"),
+)
+# Doors that are commands of the same name.
+COMMANDS = (
+    *("skopeo", "umoci", "buildah", "gcc", "chromium", "busybox", "podman", "containerd"),
+    "strace",
 )
 PLACES = "/usr/bin:/usr/sbin:/bin"
 IN_CI = bool(os.environ.get("CI"))
@@ -31,7 +36,16 @@ def door_is_open(door: str) -> str:
         return "" if shutil.which("rustc") else "no rustc"
     if door == "registry":
         return "" if shutil.which("docker-registry") else "no docker-registry"
-    if door in ("skopeo", "umoci", "buildah", "gcc", "chromium", "busybox", "podman", "containerd"):
+    if door in (
+        "skopeo",
+        "umoci",
+        "buildah",
+        "gcc",
+        "chromium",
+        "busybox",
+        "podman",
+        "containerd",
+    ) + ("strace",):
         return "" if shutil.which(door) else f"no {door}"
     if door == "docker":
         if not shutil.which("docker"):

@@ -148,3 +148,49 @@ def test_what_libraries_make_of_tags_keys_and_flags(tmp_path: Path):
     assert flags["output"]["default"] == "json"
     assert flags["tag"]["default"] == "a,b"
     assert flags["key.file"]["default"] == "/key"
+
+
+USES = """package main
+
+import (
+	"net"
+	"os"
+)
+
+func main() {
+	os.ReadFile("/etc/app.conf")
+	os.WriteFile("/tmp/file", []byte(os.Getenv("SECRET_WORD")), 0o600)
+	listener, _ := net.Listen("tcp", "127.0.0.1:0")
+	if _, err := net.Dial("tcp", listener.Addr().String()); err != nil {
+		panic(err)
+	}
+	if listener, err := net.Listen("tcp", "127.0.0.1:48731"); err == nil {
+		listener.Close()
+	}
+}
+"""
+
+
+@pytest.mark.sandbox
+@pytest.mark.strace
+def test_a_run_teaches_what_the_program_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "go.mod").write_text("module example.test/app\n\ngo 1.21\n")
+    (tmp_path / "main.go").write_text(USES)
+    (tmp_path / "whit.toml").write_text('directories = ["/tmp"]\n[image]\nuser = "0:0"\n')
+    whit("build", "-t", "app:1", ".", cwd=tmp_path)
+    _, said = whit("run", "--learn", "-e", "SECRET_WORD=a-long-secret", "app:1", cwd=tmp_path)
+    assert "looks for" in said
+    noted = (tmp_path / "whit.observed.json").read_text()
+    found = json.loads(noted)
+    assert "/etc/app.conf" in found["missing"], said
+    assert found["writes"] == ["/tmp/file"]
+    assert found["listens"] == ["48731/tcp"]
+    assert "a-long-secret" not in noted + said
+    words = ("--set", "image.observed=whit.observed.json")
+    whit("build", "-t", "app:2", *words, ".", cwd=tmp_path)
+    out, _ = whit("config", "show", "app:2")
+    assert "listens on   48731/tcp" in out
+    (tmp_path / "whit.observed.json").write_text("[]")
+    _, said = whit("build", "-t", "app:2", *words, ".", cwd=tmp_path, status=2)
+    assert "is not what `whit run --learn` writes" in said

@@ -17,6 +17,7 @@ from whit.binary.calls import open_code
 from whit.binary.facts import Facts, read_facts
 from whit.build.events import Finished, Listener, Started, Warned
 from whit.build.house import House
+from whit.build.request import Request
 from whit.build.settings import Settings
 from whit.errors import WhitError
 from whit.errors.binary import NotAProgram
@@ -71,9 +72,12 @@ def contract_of_image(name: str, house: House) -> Described:
 
 
 def contract_of_program(
-    binary: Binary, facts: Facts, settings: Settings, listen: Listener
+    binary: Binary, facts: Facts, request: Request, listen: Listener
 ) -> Contract:
-    """What its bytes say, what the source says where whit compiled it, and what whit.toml says."""
+    """What its bytes say, what the source says where whit compiled it, what was observed, and what
+    whit.toml says.
+    """
+    settings, home = request.settings, request.home
     contract = contract_of(facts, open_code(facts.elf.data, facts))
     if binary.recipe is not None and facts.functions:
         from whit.golang.reading import read_source
@@ -88,6 +92,11 @@ def contract_of_program(
             listen(Warned(message, "what the program's bytes say is in it all the same"))
         contract = with_source(contract, facts, reading.sayings)
         listen(Finished("contract", _size(contract), perf_counter() - begun))
+    if settings.image.observed:
+        from whit.build.learning import read_observed
+
+        seen = read_observed(os.path.join(home, settings.image.observed))
+        contract = msgspec.structs.replace(contract, observed=seen)
     return declared(contract, settings)
 
 

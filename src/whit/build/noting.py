@@ -108,6 +108,7 @@ def may_note(request: Request) -> bool:
         or request.is_frozen
         or request.keeps
         or output.smoke is not None
+        or request.settings.image.observed
         or "@" in request.source
         or go.env
         or any(f"-{name}" in flags for name in _FLAGS_WITH_FILES)

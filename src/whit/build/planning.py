@@ -186,12 +186,12 @@ def _with_contract(
 ) -> Plan:
     """The label of what the program reads, where one is asked for or variables are declared."""
     settings = request.settings
-    if not settings.image.contract and not settings.config:
+    if not (settings.image.contract or settings.image.observed or settings.config):
         return plan
     from whit.build.contracts import contract_of_program
     from whit.model.contract import LABEL, encode_label
 
-    contract = contract_of_program(binary, facts, settings, listen)
+    contract = contract_of_program(binary, facts, request, listen)
     labels = {LABEL: encode_label(contract)} if not contract.is_empty else {}
     config = plan.config
     labels |= dict(config.labels)

@@ -43,6 +43,7 @@ class ImageSettings(msgspec.Struct, frozen=True, rename="kebab"):
     volumes: tuple[str, ...] = ()
     stop_signal: str = ""
     contract: bool = False
+    observed: str = ""
     entry: bool = False
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}

@@ -108,7 +108,10 @@ def emit(console: Console, kind: str, image: str, name: str) -> None:
         reference=image,
         user=run.user if run else "",
         ports=tuple(run.exposed_ports or ()) if run else (),
-        volumes=tuple(run.volumes or ()) if run else (),
+        volumes=(
+            *(run.volumes or () if run else ()),
+            *described.contract.observed.written_directories,
+        ),
         contract=described.contract,
     )
     console.out(manifest(kind, deployed).rstrip())
@@ -124,7 +127,7 @@ def _described(image: str, console: Console) -> "Described":
 
     request = request_of(image, {})
     planned = plan_images(request, listen=console.hear)[0]
-    contract = contract_of_program(planned.binary, planned.facts, request.settings, console.hear)
+    contract = contract_of_program(planned.binary, planned.facts, request, console.hear)
     return Described(image, contract)
 
 

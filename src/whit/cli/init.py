@@ -42,6 +42,7 @@ EXAMPLE = """\
 # stop-signal = "SIGTERM"
 # entry = true             # a small program starts first: NAME_FILE becomes NAME, checks
 # contract = true          # a label that says what it reads from its environment (whit config show)
+# observed = "whit.observed.json"  # what `whit run --learn` noted, for the contract
 
 [image.env]
 # LOG_LEVEL = "info"

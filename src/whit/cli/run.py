@@ -1,6 +1,7 @@
 """`whit run`: an image of the local store in, the program's own exit status out."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from whit.errors.layer import BrokenLayer
 from whit.errors.sandbox import BadRunOption, ForeignPlatform
 
 if TYPE_CHECKING:
+    from whit.build.learning import Lesson
     from whit.model.image import Image
     from whit.oci.documents import Config
     from whit.sandbox.spec import RunRequest
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     metavar="id=NAME,…",
     help="A file in memory, /run/secrets/NAME: src=FILE, env=VAR or cmd=….",
 )
+@click.option("--learn", is_flag=True, help="Note what it uses in whit.observed.json (strace).")
 @click.option("--unchecked", is_flag=True, help="Start it whatever its contract says.")
 @click.option("-v", "--volume", "mounts", multiple=True, metavar="HOST:INSIDE[:ro]", help="Mount.")
 @click.option(
@@ -61,6 +64,7 @@ def command(
     arguments: tuple[str, ...],
     env_file: str,
     secrets: tuple[str, ...],
+    learn: bool,
     unchecked: bool,
     **words: Any,
 ) -> None:
@@ -89,11 +93,29 @@ def command(
             doubtful = refuse_unready(config, variables, handed, image)
             console.say([f"warning: {one}" for one in doubtful])
 
-    with in_memory(handed) as files:
+    with ExitStack() as stack:
+        lesson = _lesson(stack, console) if learn else None
+        files = stack.enter_context(in_memory(handed))
         more = tuple(Mount(host, inside, read_only=True) for host, inside in files)
         request = msgspec.structs.replace(request, mounts=(*request.mounts, *more))
-        status = run_reference(open_house(), image, arguments, request, check)
+        status = run_reference(open_house(), image, arguments, request, check, lesson)
     context.exit(status)
+
+
+def _lesson(stack: ExitStack, console: Console) -> "Lesson":
+    """Told, and added to what was learnt before, when the run is over."""
+    from whit.build.learning import FILE, lesson, remember
+    from whit.report.contract import observed_lines
+
+    def tell() -> None:
+        if one.was_traced:
+            console.say(observed_lines(one.observed))
+            remember(one.observed, FILE)
+            console.say([f'noted in {FILE}; image.observed = "{FILE}" puts it into the contract'])
+
+    stack.callback(tell)
+    one = stack.enter_context(lesson())
+    return one
 
 
 def _request_of(words: Mapping[str, Any], variables: Mapping[str, str]) -> "RunRequest":
@@ -127,9 +149,10 @@ def run_reference(
     arguments: tuple[str, ...],
     request: object = None,
     check: "Callable[[Config], None] | None" = None,
+    lesson: "Lesson | None" = None,
 ) -> int:
     """Run an image of the store; its config fills in what `request` leaves out. `check` sees the
-    config before anything starts.
+    config before anything starts; `lesson` traces it.
     """
     from whit.oci.documents import Config, decode
     from whit.prove.observe import can_run
@@ -164,8 +187,9 @@ def run_reference(
         working_dir=(config.working_dir if config else "") or "/",
     )
     layers = [partial(store.open_blob, layer.digest, layer.size) for layer in image.layers]
+    tracer = lesson.words(ready.args[0], ready.working_dir) if lesson is not None else ()
     try:
-        return run_image(layers, ready, Path(house.cache)).status
+        return run_image(layers, ready, Path(house.cache), tracer=tracer).status
     except BrokenLayer as error:
         error.hint = error.hint or (
             f"the store is damaged: `whit images --check` says where; build {reference} again"

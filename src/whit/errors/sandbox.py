@@ -61,3 +61,9 @@ class ForeignPlatform(HostError):
     """A program for another platform, which this host cannot run."""
 
     code = "V002"
+
+
+class NoTracer(HostError):
+    """What a program uses cannot be watched here."""
+
+    code = "S008"

@@ -59,6 +59,32 @@ class Saying(msgspec.Struct, frozen=True):
     func: str = ""
 
 
+class Observed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What runs of the program were seen to use: files read, looked for in vain and written,
+    ports listened on (`8080/tcp`), addresses connected to, programs run, and capabilities that
+    its system calls ask for. Variables are not among them: no system call reads one.
+    """
+
+    files: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    listens: tuple[str, ...] = ()
+    connects: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+
+    def joined(self, other: "Observed") -> "Observed":
+        """Two runs as one."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return Observed(*(tuple(sorted({*mine, *theirs})) for mine, theirs in pairs))
+
+    @property
+    def written_directories(self) -> tuple[str, ...]:
+        """Where a read-only root needs something to write on: none of them is below another."""
+        parents = {path.rpartition("/")[0] for path in self.writes} - {""}
+        return tuple(sorted(p for p in parents if not any(p.startswith(f"{q}/") for q in parents)))
+
+
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that is known, sorted by name. `env` is what the program itself reads; `libraries` maps
     a module ("std" for the standard library) to the names that only it reads; of `prefixes` it is
@@ -69,6 +95,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     flags: tuple[Option, ...] = ()
     libraries: dict[str, tuple[str, ...]] = {}
     prefixes: tuple[str, ...] = ()
+    observed: Observed = Observed()
     version: int = 1
 
     @property
@@ -136,7 +163,7 @@ def encode_label(contract: Contract) -> str:
         terse(contract, flags=named),
         terse(contract, flags=bare),
         terse(contract, flags=bare, env=env),
-        terse(contract, flags=(), env=env, libraries={}),
+        terse(contract, flags=(), env=env, libraries={}, observed=Observed()),
     )
     texts = [encode(step) for step in steps]
     return next((text for text in texts if len(text) <= COMPACT_LABEL_BYTES), texts[-1])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from whit.model.contract import Change, Contract, Option, Variable
+from whit.model.contract import Change, Contract, Observed, Option, Variable
 from whit.report.words import aligned, count_text
 
 SCHEMA = "whit/contract/v1"
@@ -20,6 +20,8 @@ def contract_lines(contract: Contract, *, everything: bool = False) -> list[str]
         lines += aligned(map(_flag_row, contract.flags), indent="  ")
     if contract.prefixes:
         lines += ["", "and whatever begins with " + ", ".join(contract.prefixes)]
+    if contract.observed != Observed():
+        lines += ["", "seen in runs", *(f"  {line}" for line in observed_lines(contract.observed))]
     names = sum(map(len, contract.libraries.values()))
     if contract.libraries and everything:
         lines += ["", "read by libraries"]
@@ -28,6 +30,24 @@ def contract_lines(contract: Contract, *, everything: bool = False) -> list[str]
     elif names:
         lines += ["", f"and {count_text(names, 'variable')} that only libraries read (--all)"]
     return [*lines, "", "at least these: a name that is put together at run time is in no file"]
+
+
+_OBSERVED = {
+    "files": "reads", "missing": "looks for", "writes": "writes", "listens": "listens on",
+    "connects": "connects to", "runs": "runs", "capabilities": "needs",
+}  # fmt: skip
+_MOST_TOLD = 8
+
+
+def observed_lines(observed: Observed) -> list[str]:
+    """A line for each kind of thing; a long one says how many there are besides."""
+    rows = []
+    for field, word in _OBSERVED.items():
+        texts = getattr(observed, field)
+        more = [f"and {len(texts) - _MOST_TOLD} more"] if len(texts) > _MOST_TOLD else []
+        if texts:
+            rows.append((word, ", ".join([*texts[:_MOST_TOLD], *more])))
+    return aligned(rows) if rows else ["it used nothing but what every program does"]
 
 
 def contract_document(contract: Contract) -> dict[str, object]:

@@ -22,9 +22,10 @@ def run_image(
     cache: Path,
     capture: Capture | None = None,
     watch: Callable[[int], bool] | None = None,
+    tracer: tuple[str, ...] = (),
 ) -> Outcome:
     """Run `request` in a copy of the layers' tree. `cache` holds the copy while it runs.
-    `watch` is as `run` takes it.
+    `watch` and `tracer` are as `run` takes them.
 
     Raises NoRuntime, UnknownUser, BadRootfs, and what unpacking and `run` raise.
     """
@@ -33,4 +34,4 @@ def run_image(
     with open_workspace(cache / "run") as workspace:
         account = make_rootfs(layers, workspace.rootfs, request.user, host)
         ready = msgspec.structs.replace(request, rootfs=str(workspace.rootfs), account=account)
-        return run(ready, runtime, workspace, host, capture, watch)
+        return run(ready, runtime, workspace, host, capture, watch, tracer)

@@ -88,6 +88,7 @@ def run(
     host: HostFacts,
     capture: Capture | None = None,
     watch: Callable[[int], bool] | None = None,
+    tracer: tuple[str, ...] = (),
 ) -> Outcome:
     """Run it. Without `capture` the program has our own stdin, stdout and stderr.
 
@@ -107,7 +108,7 @@ def run(
     _check_limits(request.limits, host)
     document = runtime_document(request, host, host_files(request, workspace.path))
     (workspace.path / "config.json").write_bytes(runtime_bytes(document))
-    call = Call(runtime, workspace)
+    call = Call(runtime, workspace, tracer=tracer)
     with ExitStack() as ending:
         connect = None
         if request.ports:
@@ -138,7 +139,8 @@ class Call:
     """One call of the runtime and what must be undone after it.
 
     `prefix` is a command that ends in executing the rest of its words: what has to be mounted
-    for this call alone. `inherited` are descriptors that it reads.
+    for this call alone. `inherited` are descriptors that it reads. `tracer` is a command that
+    leaves the runtime our own child: signals must reach it.
     """
 
     def __init__(
@@ -147,9 +149,10 @@ class Call:
         workspace: Workspace,
         prefix: tuple[str, ...] = (),
         inherited: tuple[int, ...] = (),
+        tracer: tuple[str, ...] = (),
     ) -> None:
         self.runtime, self.workspace = runtime, workspace
-        self.prefix, self.inherited = prefix, inherited
+        self.prefix, self.inherited, self.tracer = prefix, inherited, tracer
         self.state = str(workspace.state)
         self.log = workspace.path / "runtime.log"
         self.timed_out = False
@@ -206,7 +209,7 @@ class Call:
         plain = runtime.command(self.state)
         words = ["run", "--bundle", str(self.workspace.path)]
         words += ["--pid-file", str(self.workspace.path / "pid"), self.workspace.name]
-        return [*self.prefix, *plain, *options, *words]
+        return [*self.tracer, *self.prefix, *plain, *options, *words]
 
     def kill(self) -> None:
         """Kill the container; a runtime that made none yet is killed itself."""
