@@ -36,16 +36,7 @@ def door_is_open(door: str) -> str:
         return "" if shutil.which("rustc") else "no rustc"
     if door == "registry":
         return "" if shutil.which("docker-registry") else "no docker-registry"
-    if door in (
-        "skopeo",
-        "umoci",
-        "buildah",
-        "gcc",
-        "chromium",
-        "busybox",
-        "podman",
-        "containerd",
-    ) + ("strace",):
+    if door in COMMANDS:
         return "" if shutil.which(door) else f"no {door}"
     if door == "docker":
         if not shutil.which("docker"):

@@ -121,8 +121,8 @@ def in_module_with(
 
 def is_cached(source: Source, cache: str) -> bool:
     """Whether the very version lies in the module cache; a query such as latest never does."""
-    path = _escaped(source.packages[0])
-    name = _escaped(source.version)
+    path = escaped(source.packages[0])
+    name = escaped(source.version)
     while path and ".." not in path:
         if os.path.exists(os.path.join(cache, "cache/download", path, "@v", f"{name}.zip")):
             return True
@@ -130,6 +130,6 @@ def is_cached(source: Source, cache: str) -> bool:
     return False
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Upper case as the module cache spells it: BurntSushi is !burnt!sushi."""
     return "".join(f"!{letter.lower()}" if letter.isupper() else letter for letter in text)

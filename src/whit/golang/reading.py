@@ -22,12 +22,12 @@ import msgspec
 from whit.errors import WhitError
 from whit.golang.compile import go_environment, toolchain_for
 from whit.golang.environment import build_environment, module_cache
-from whit.golang.module import in_module_with
+from whit.golang.module import escaped
 from whit.golang.places import cache_of, go_caches
 from whit.golang.process import MAX_OUTPUT_BYTES, Outcome, run
 from whit.golang.toolchain import Toolchain
 from whit.model.contract import Saying
-from whit.model.program import Binary, Cgo, Recipe, Source
+from whit.model.program import Binary, Cgo, Recipe
 
 LIMIT_SECONDS = 300
 _FIELDS = "Dir,ImportPath,Export,GoFiles,CgoFiles,Imports,ImportMap,Standard,Module"
@@ -50,7 +50,7 @@ def read_source(binary: Binary, module: str, user: Mapping[str, str]) -> Reading
         toolchain = toolchain_for(recipe)
         env = _environment(recipe, toolchain, user)
         program = _reader(toolchain, user)
-        listed = _listing(recipe, binary.package, toolchain, env)
+        listed = _listing(recipe, binary.package, module, toolchain, env)
         if not listed.is_good or len(listed.output) >= MAX_OUTPUT_BYTES:
             return Reading(why_not=_first_line(listed.errors) or "go list could not list it")
         with TemporaryDirectory(prefix="whit-") as place:
@@ -90,21 +90,22 @@ def _environment(recipe: Recipe, toolchain: Toolchain, user: Mapping[str, str]) 
     return go_environment(toolchain, env)
 
 
-def _listing(recipe: Recipe, package: str, toolchain: Toolchain, env: Mapping[str, str]) -> Outcome:
+def _listing(
+    recipe: Recipe, package: str, module: str, toolchain: Toolchain, env: Mapping[str, str]
+) -> Outcome:
     """`go list` of the program and all that it imports, with the types that Go made of each."""
     flags = ["-trimpath"] if recipe.trimpath else []
     if recipe.tags:
         flags.append(f"-tags={','.join(recipe.tags)}")
     command = (toolchain.path, "list", "-deps", "-export", f"-json={_FIELDS}", *flags, "--")
 
-    def listed(there: Source, chosen: Mapping[str, str]) -> Outcome:
-        named = package if package and not recipe.source.version else there.packages[0]
-        return run((*command, named), chosen, there.directory, LIMIT_SECONDS)
-
-    if not recipe.source.version:
-        return listed(recipe.source, env)
-    outcome = in_module_with(recipe.source, toolchain, env, listed)
-    return outcome or Outcome(1, "", "the module cache has not all of its modules")
+    directory = recipe.source.directory
+    if recipe.source.version:
+        # Where its module lies in the cache it is the main module, as it was for `go install`.
+        place = f"{escaped(module)}@{escaped(recipe.source.version)}"
+        directory = os.path.join(module_cache(env, toolchain.root), place)
+        env = {**env, "GOWORK": "off"}
+    return run((*command, package or recipe.source.packages[0]), env, directory, LIMIT_SECONDS)
 
 
 def _reader(toolchain: Toolchain, user: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@ package main
 import (
 	"go/ast"
 	"go/types"
+	"regexp"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ type rule struct {
 	typed          string
 	env            []string
 	required       bool
+	isUpper        bool // of a prefix: in capitals, with an underscore behind it
 }
 
 // Finder goes through all units; functions that hand a parameter on become rules themselves, and
@@ -25,16 +27,18 @@ type Finder struct {
 	rules map[string][]rule // of this round
 	next  map[string][]rule
 	told  map[string]bool
-	sure  map[string]bool // functions that every run calls
-	flags []viperKey
-	viper viperUse
-	round int
+	// whose families are known
+	withFamilies map[*Unit]bool
+	sure         map[string]bool // functions that every run calls
+	flags        []viperKey
+	viper        viperUse
+	round        int
 }
 
 const maxRounds = 3
 
 func newFinder(units []*Unit, own string) *Finder {
-	f := &Finder{units: units, own: own, told: map[string]bool{}}
+	f := &Finder{units: units, own: own, told: map[string]bool{}, withFamilies: map[*Unit]bool{}}
 	argument := func(i int) [][]part { return [][]part{{{"", i}}} }
 	f.rules = map[string][]rule{}
 	for _, name := range []string{"os.Getenv", "os.LookupEnv", "syscall.Getenv"} {
@@ -109,13 +113,13 @@ func (f *Finder) call(unit *Unit, call *ast.CallExpr, way []ast.Node) {
 	if one, ok := registers(unit, function, call); ok {
 		f.apply(unit, call, way, one)
 	}
-	if isKingpin(name) && len(call.Args) == 2 {
+	if isKingpin(function) && len(call.Args) == 2 {
 		f.apply(unit, call, way, kingpin(unit, call, way, paramsOf(unit, way)))
 	}
 	f.structs(unit, name, call, way)
 	f.viperCall(unit, name, call, way)
 	if name == "os.Environ" {
-		f.families(unit, way)
+		f.families(unit)
 	}
 }
 
@@ -174,6 +178,9 @@ func (f *Finder) apply(unit *Unit, call *ast.CallExpr, way []ast.Node, one rule)
 	open := hasParams(found.initial) || hasParams(found.usage)
 	for _, way := range names {
 		if words, ok := plain(way); ok {
+			if one.isUpper {
+				words = strings.ToUpper(words) + "_"
+			}
 			item := Item{
 				Kind: one.kind, Name: words, How: one.how, Type: one.typed, Env: one.env,
 				Required: found.required && (isSure || one.kind != "env"),
@@ -304,8 +311,14 @@ func paramsOf(unit *Unit, way []ast.Node) map[types.Object]int {
 	return found
 }
 
-func isKingpin(name string) bool {
-	return strings.HasSuffix(name, ".Flag") && strings.Contains(name, "alecthomas/kingpin.")
+// isKingpin tells by what it returns: an interface of the program's own may stand between.
+func isKingpin(function *types.Func) bool {
+	results := function.Type().(*types.Signature).Results()
+	if function.Name() != "Flag" || results.Len() != 1 {
+		return false
+	}
+	name := results.At(0).Type().String()
+	return strings.Contains(name, "alecthomas/kingpin") && strings.HasSuffix(name, ".FlagClause")
 }
 
 // kingpin reads the calls that follow one another: Flag(name, help).Default(…).Envar(…).Bool().
@@ -411,24 +424,71 @@ func (u *Unit) constantsIn(e ast.Expr) []string {
 	return found
 }
 
-// families are the beginnings that a function compares what is in os.Environ with.
-func (f *Finder) families(unit *Unit, way []ast.Node) {
-	declared := around(way)
-	if declared == nil || declared.Body == nil || !isBelow(unit.ImportPath, f.own) {
+// families are the beginnings that a package which reads os.Environ compares with.
+func (f *Finder) families(unit *Unit) {
+	if f.withFamilies[unit] || !isBelow(unit.ImportPath, f.own) {
 		return
 	}
-	ast.Inspect(declared.Body, func(node ast.Node) bool {
-		call, ok := node.(*ast.CallExpr)
-		if !ok || len(call.Args) != 2 {
-			return true
-		}
-		if name := unit.callee(call); name == "strings.HasPrefix" || name == "strings.CutPrefix" {
-			words := unit.text(call.Args[1])
-			if strings.HasSuffix(words, "_") && len(words) > 2 {
-				item := Item{Kind: "prefix", Name: words, How: "os.Environ"}
-				f.emit(item, unit, call, linkerName(unit, declared))
+	f.withFamilies[unit] = true
+	for _, file := range unit.files {
+		ast.Inspect(file, func(node ast.Node) bool {
+			call, ok := node.(*ast.CallExpr)
+			if !ok || len(call.Args) != 2 {
+				return true
 			}
+			if name := unit.callee(call); name != "strings.HasPrefix" && name != "strings.CutPrefix" {
+				return true
+			}
+			if words := unit.text(call.Args[1]); words != "" {
+				if family.MatchString(words) {
+					f.emit(Item{Kind: "prefix", Name: words, How: "os.Environ"}, unit, call, "")
+				}
+			} else if sum, ok := call.Args[1].(*ast.BinaryExpr); ok {
+				f.familyOf(unit, sum)
+			}
+			return true
+		})
+	}
+}
+
+var family = regexp.MustCompile(`^[A-Z][A-Z0-9_]*_$`)
+
+// familyOf reads strings.ToUpper(p.prefix)+"_", where whoever makes p says what prefix is.
+func (f *Finder) familyOf(unit *Unit, sum *ast.BinaryExpr) {
+	inner, isUpper := sum.X, false
+	if call, ok := inner.(*ast.CallExpr); ok && unit.callee(call) == "strings.ToUpper" {
+		inner, isUpper = call.Args[0], true
+	}
+	selector, ok := inner.(*ast.SelectorExpr)
+	if !ok || unit.text(sum.Y) != "_" {
+		return
+	}
+	field := unit.info.Uses[selector.Sel]
+	for _, file := range unit.files {
+		for _, one := range file.Decls {
+			declared, ok := one.(*ast.FuncDecl)
+			if !ok || declared.Body == nil {
+				continue
+			}
+			params := paramsOf(unit, []ast.Node{declared})
+			ast.Inspect(declared.Body, func(node ast.Node) bool {
+				pair, ok := node.(*ast.KeyValueExpr)
+				if !ok {
+					return true
+				}
+				key, ok := pair.Key.(*ast.Ident)
+				if !ok || unit.info.Uses[key] != field {
+					return true
+				}
+				for _, way := range unit.texts(pair.Value, params, 0) {
+					if hasParams(way) {
+						f.follow(unit, declared, rule{
+							kind: "prefix", how: "os.Environ", name: [][]part{way}, isUpper: isUpper,
+						})
+					}
+				}
+				return true
+			})
 		}
-		return true
-	})
+	}
 }
