@@ -1,11 +1,12 @@
 """The contract from source: what Go's own parser finds in it, and what is left without it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from registry_case import whit
+from registry_case import Registry, registry, whit
 
 pytestmark = pytest.mark.go
 
@@ -194,3 +195,41 @@ def test_a_run_teaches_what_the_program_uses(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "whit.observed.json").write_text("[]")
     _, said = whit("build", "-t", "app:2", *words, ".", cwd=tmp_path, status=1)
     assert "is not what `whit run --learn` writes" in said
+
+
+@pytest.mark.registry
+def test_a_contract_is_found_in_a_registry(tmp_path: Path):
+    """Debian's registry knows no referrers: the tag of the specification stands in."""
+    (tmp_path / "go.mod").write_text("module example.test/app\n\ngo 1.21\n")
+    (tmp_path / "main.go").write_text('package main\n\nimport "os"\n\n'
+                                      'func main() { println(os.Getenv("LEVEL")) }\n')  # fmt: skip
+    with registry(tmp_path / "registry") as running:
+        name = f"{running.host}/team/app"
+        (tmp_path / "whit.toml").write_text("[config.DSN]\nrequired = true\n")
+        for _ in range(2):
+            whit("build", "-t", f"{name}:1", "--push", ".", cwd=tmp_path)
+        monkey = Path(os.environ["WHIT_STORE"])
+        os.environ["WHIT_STORE"] = str(tmp_path / "another")
+        try:
+            out, _ = whit("config", "show", f"{name}:1")
+            assert "DSN    required" in out
+            assert "LEVEL" in out
+            _, said = whit("config", "check", f"{name}:1", status=1)
+            assert "DSN is required and not set" in said
+        finally:
+            os.environ["WHIT_STORE"] = str(monkey)
+        tags = running.root / "docker/registry/v2/repositories/team/app/_manifests/tags"
+        (tag,) = [path for path in tags.iterdir() if path.name.startswith("sha256-")]
+        index = json.loads(blob(running, (tag / "current/link").read_text()))
+        (entry,) = index["manifests"]
+        assert entry["artifactType"] == "application/vnd.whit.contract.v1+json"
+        artifact = json.loads(blob(running, entry["digest"]))
+        assert artifact["subject"]["digest"] == f"sha256:{tag.name.removeprefix('sha256-')}"
+        contract = json.loads(blob(running, artifact["layers"][0]["digest"]))
+        assert [variable["name"] for variable in contract["env"]] == ["DSN", "LEVEL"]
+
+
+def blob(running: Registry, digest: str) -> bytes:
+    kind, _, digits = digest.partition(":")
+    return (running.root / "docker/registry/v2/blobs" / kind / digits[:2] / digits
+            / "data").read_bytes()  # fmt: skip

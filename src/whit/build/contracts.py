@@ -21,11 +21,13 @@ from whit.build.request import Request
 from whit.build.settings import Settings
 from whit.errors import WhitError
 from whit.errors.binary import NotAProgram
+from whit.errors.images import UnknownImage
 from whit.errors.request import ContractBroken, NoContract
 from whit.errors.secrets import BadSecret
 from whit.layer.read import Kind, LayerReader
 from whit.model.contract import LABEL, Contract, Variable, decode
 from whit.model.image import Image
+from whit.model.names import Reference
 from whit.model.program import Binary
 from whit.needs.contract import contract_of, says_secret
 from whit.oci.documents import Config
@@ -51,10 +53,18 @@ class Described(msgspec.Struct, frozen=True):
 
 
 def contract_of_image(name: str, house: House) -> Described:
-    """Errors: those of the store; NoContract where there is neither a label nor a Go program."""
+    """An image of the store, else of the registry that its name says, of which only documents are
+    read. Errors: those of the store and of the R pages; NoContract where there is neither a label
+    nor a Go program.
+    """
     store = Store.open(house.store)
     try:
-        image = store.find(name)
+        try:
+            image = store.find(name)
+        except UnknownImage:
+            if not name.strip("0123456789abcdef") or not Reference.parse(name).registry:
+                raise
+            return _in_registry(name)
         config = decode_document(Config, image.config, "the configuration")
         label = (config.config.labels or {}).get(LABEL) if config.config else None
         if label is not None:
@@ -69,6 +79,20 @@ def contract_of_image(name: str, house: House) -> Described:
         return Described(name, contract, config)
     finally:
         store.close()
+
+
+def _in_registry(name: str) -> Described:
+    from pathlib import Path
+
+    from whit.build.referring import contract_in_registry
+    from whit.build.registries import Registries
+    from whit.build.request import host_platform
+    from whit.build.settings import read_settings
+
+    settings, home = read_settings({}, os.environ, Path.cwd())
+    registries = Registries(settings.registries, str(home))
+    contract, config = contract_in_registry(Reference.parse(name), host_platform(), registries)
+    return Described(name, contract, config)
 
 
 def contract_of_program(

@@ -16,8 +16,10 @@ import msgspec
 from whit.build.events import Finished, Listener, Warned
 from whit.build.request import Destination, Kind, Request
 from whit.build.tags import by_repository, tagged
+from whit.errors import WhitError
 from whit.errors.images import UnknownImage
 from whit.errors.registry import NoSuchPlatform
+from whit.model.contract import LABEL
 from whit.model.image import Image
 from whit.model.names import Platform
 from whit.model.result import Receipt
@@ -28,6 +30,7 @@ from whit.store.blobs import Store
 
 if TYPE_CHECKING:
     from whit.build.ahead import Ahead
+    from whit.registry.client import Repository
     from whit.registry.push import Pushed
 
 
@@ -66,7 +69,7 @@ def publish(
             receipts.append(_send(destination, release, there, request, store, listen))
             listen(Finished("publish", str(destination), perf_counter() - begun))
     if request.pushes:
-        receipts += _push(release.content, full, request, store, listen, ahead)
+        receipts += _push(release, full, request, store, listen, ahead)
     if not is_whole:
         receipts = [*_settled(release.content, full, kept, store), *receipts]
     return tuple(receipts)
@@ -89,7 +92,7 @@ def _settled(
 
 
 def _push(
-    content: Content,
+    release: Release,
     names: tuple[str, ...],
     request: Request,
     store: Store,
@@ -109,12 +112,32 @@ def _push(
         begun = perf_counter()
         target = ahead.target(repository)
         known = ahead.digests(repository)
+        content = release.content
         pushed = push(content, tags, target, OpenAt(store), StoreMemory(store), known)
         place = f"{repository}:{', '.join(tags)}"
         listen(Finished("push", f"{place}: {push_text(pushed)}", perf_counter() - begun))
+        _push_contracts(release.images, target, store, listen)
         digest = content.root.digest
         receipts += [Receipt("registry", f"{repository}:{t}@{digest}", digest) for t in tags]
     return receipts
+
+
+def _push_contracts(
+    images: tuple[Image, ...], target: "Repository", store: Store, listen: Listener
+) -> None:
+    """What images say of themselves in a label, also as referrers: registries list those. The
+    images are there, whatever becomes of it.
+    """
+    with_one = [image for image in images if LABEL.encode() in image.config]
+    if not with_one:
+        return
+    from whit.build.referring import push_contract
+
+    for image in with_one:
+        try:
+            push_contract(image, target, store)
+        except WhitError as error:
+            listen(Warned(f"the contract is in the image's label only: {error}", error.hint or ""))
 
 
 def push_text(pushed: "Pushed") -> str:

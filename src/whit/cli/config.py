@@ -20,9 +20,9 @@ KINDS = ("compose", "kubernetes", "quadlet", "helm-values")
 def command() -> None:
     """Show what a program reads from its environment: variables, flags and their defaults.
 
-    IMAGE is a name in the local store, or Go source (a path, or a module at a version). An image
-    built with image.contract = true carries its contract as a label; otherwise it is read from
-    the program.
+    IMAGE is a name in the local store or in a registry, or Go source (a path, or a module at a
+    version). An image built with image.contract = true carries its contract as a label; otherwise
+    it is read from the program.
     """
 
 
