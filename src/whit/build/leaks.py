@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from whit.build.events import Finished, Listener, Warned
 from whit.errors.secrets import CredentialFound, SecretLeaked, SecretNamed
-from whit.model.image import Image
+from whit.model.image import Image, Layer
 from whit.model.names import Digest
 from whit.model.secret import Secrets
 from whit.report.words import count_text, size_text
@@ -70,6 +70,25 @@ def refuse_leaks(
     if not len(secrets):
         detail = f"no credential in {size}, by {len(RULES)} forms"
     listen(Finished("secrets", detail, perf_counter() - begun))
+
+
+def refuse_in_cache(layers: Iterable[Layer], secrets: Secrets, store: Store) -> None:
+    """Search what steps changed before it goes to a cache: a stage that the image leaves behind is
+    in it. Errors: SecretLeaked.
+    """
+    from whit.secrets.leaks import inspect
+    from whit.secrets.scan import Search
+
+    search = Search(secrets)
+    found = inspect((), layers, store.open_blob, search)
+    leaks = [leak for leak in found.leaks if leak.secret not in search.unprovable]
+    if leaks:
+        raise SecretLeaked(
+            f"a secret is in the cache that --cache-to would write: "
+            f"{count_text(len(leaks), 'place')}",
+            hint="mount it where it is needed: RUN --mount=type=secret",
+            output=_told(leaks),
+        )
 
 
 def _key_of(image: Image) -> str:

@@ -38,6 +38,8 @@ _KEPT = (
 _KEPT_PREFIXES = ("GO", "CGO_")
 _DROPPED = ("GOAUTH", "GOPROXY", "GONOPROXY", "GOSUMDB", "GOENV", "GOINSECURE")
 _PROBE_SECONDS = 5
+# MAX_ARG_STRLEN, less the name.
+_VARIABLE_BYTES = (128 << 10) - 256
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -141,7 +143,7 @@ def _with_secrets(env: Mapping[str, str], secrets: Secrets) -> Iterator[dict[str
         for secret in secrets:
             if secret.name in _HOME_FILES:
                 _write(os.path.join(home, _HOME_FILES[secret.name]), secret)
-            elif secret.name.replace("_", "a").isalnum():
+            elif secret.name.replace("_", "a").isalnum() and _fits(secret):
                 fetching[secret.name] = os.fsdecode(secret.reveal())
         if secrets.get("gitconfig") is not None:
             fetching["GIT_CONFIG_GLOBAL"] = os.path.join(home, ".gitconfig")
@@ -153,6 +155,12 @@ def _with_secrets(env: Mapping[str, str], secrets: Secrets) -> Iterator[dict[str
                 f"GIT_CONFIG_VALUE_{count}": "store",
             }
         yield fetching
+
+
+def _fits(secret: Secret) -> bool:
+    """Whether a variable can hold it: no zero byte, and no more than Linux takes."""
+    value = secret.reveal()
+    return b"\0" not in value and len(value) < _VARIABLE_BYTES
 
 
 def _write(path: str, secret: Secret) -> None:

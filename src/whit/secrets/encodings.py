@@ -165,7 +165,8 @@ def _pieces(value: bytes) -> Iterator[tuple[bytes, str]]:
         chosen += _spread(b"".join(body[1].split()))
     else:
         tokens = [token for token in _PIECE.findall(value) if _is_telling(token)]
-        for token in tokens[:_MAX_PIECES]:
+        # From the whole length: what leaks may be any part of it.
+        for token in tokens[:: len(tokens) // _MAX_PIECES + 1]:
             chosen += _spread(token) if len(token) > WHOLE_BYTES else [token]
         chosen = chosen or _spread(value)
     for piece in chosen[:_MAX_PIECES]:

@@ -4,7 +4,7 @@ The rule of the room: every byte that leaves is looked at, a layer as the tar it
 its headers and padding. A leak is told by the secret's name, never its value.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import msgspec
@@ -13,7 +13,7 @@ from whit.errors import WhitError
 from whit.layer.header import padding
 from whit.layer.inflate import Limits, TarBytes
 from whit.layer.tar import RawEntry, raw_entries
-from whit.model.image import Image
+from whit.model.image import Image, Layer
 from whit.model.names import Digest
 from whit.secrets.scan import Search, Searched
 
@@ -55,13 +55,24 @@ def inspect_image(
     image: Image, open_blob: Callable[[Digest, int], BinaryIO], search: Search
 ) -> Inspection:
     """Errors: those of layers that cannot be read."""
+    documents = (("manifest", image.manifest), ("config", image.config))
+    return inspect(documents, image.layers, open_blob, search)
+
+
+def inspect(
+    documents: Iterable[tuple[str, bytes]],
+    layers: Iterable[Layer],
+    open_blob: Callable[[Digest, int], BinaryIO],
+    search: Search,
+) -> Inspection:
+    """What leaves that is no image, or all of one. Errors: those of layers that cannot be read."""
     leaks: list[Leak] = []
     unread: list[str] = []
     size_bytes = 0
-    for name, data in (("manifest", image.manifest), ("config", image.config)):
+    for name, data in documents:
         leaks += document_leaks(name, data, search)
         size_bytes += len(data)
-    for layer in image.layers:
+    for layer in layers:
         with open_blob(layer.digest, layer.size) as blob:
             searched = search.stream(_tar(blob))
         size_bytes += searched.bytes + searched.unpacked_bytes

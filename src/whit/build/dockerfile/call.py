@@ -89,10 +89,12 @@ def build_dockerfile(request: Request, asked: Asked, house: House, listen: Liste
             for platform in request.platforms
         )
         if len(asked.secrets):
-            from whit.build.leaks import refuse_leaks
+            from whit.build.leaks import refuse_in_cache, refuse_leaks
 
             allowed = request.settings.secrets.allow
             refuse_leaks(images, asked.secrets, allowed, store, listen)
+            if asked.cache_to:
+                refuse_in_cache([kept.layer for kept in answering.kept], asked.secrets, store)
         content = content_of(images[0])
         if len(images) > 1:
             content = joined(index_of(images, {}), images)
