@@ -214,7 +214,8 @@ def check(
         for name in env
         if name not in known
         and name.removesuffix("_FILE") not in known
-        and not name.startswith(contract.prefixes)
+        # Of a family any name may be read; what is nearly one that is known is a slip.
+        and (not name.startswith(contract.prefixes) or _near(name, known, 0.95))
     ]
     return tuple(wrong), tuple(doubtful)
 
@@ -272,8 +273,8 @@ def _usage(variable: Variable) -> str:
     return f": {variable.usage}" if variable.usage else ""
 
 
-def _near(name: str, known: set[str]) -> str:
+def _near(name: str, known: set[str], cutoff: float = 0.75) -> str:
     import difflib
 
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.75)
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=cutoff)
     return f"; did you mean {close[0]}?" if close else ""
