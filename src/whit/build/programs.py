@@ -44,9 +44,11 @@ def start_programs(
     request: Request,
     credentials: "Credentials | None" = None,
     head: "HeadStart | None" = None,
+    out: str = "",
 ) -> "Programs":
     """Start Go for every platform, or take the prebuilt program; returns while Go still works.
-    For the first platform Go may have been started before.
+    For the first platform Go may have been started before. `out` is where Go leaves its programs,
+    if not in the cache.
 
     With credentials Go works in two phases, and the first is over when this returns.
     """
@@ -60,7 +62,7 @@ def start_programs(
         apart = compile_apart(recipes_of(request), credentials, os.environ)
         secrets = credentials.secrets
         return Programs((), apart.compilations, request.source, apart=apart, secrets=secrets)
-    return Programs((), _compilations(request, head), request.source)
+    return Programs((), _compilations(request, head, out), request.source)
 
 
 class Programs:
@@ -179,13 +181,15 @@ def _installed_path(path: str, sysroot: str) -> str:
     return path if kept else ""
 
 
-def _compilations(request: Request, head: "HeadStart | None") -> "tuple[Compilation, ...]":
+def _compilations(
+    request: Request, head: "HeadStart | None", out: str
+) -> "tuple[Compilation, ...]":
     from whit.golang.compile import start_compile
 
     started: list[Compilation] = []
     try:
         for recipe in recipes_of(request):
-            started += [start_compile(recipe, head=None if started else head)]
+            started += [start_compile(recipe, head=None if started else head, out=out)]
     except BaseException:
         for compilation in started:
             compilation.cancel()
@@ -210,6 +214,7 @@ def recipe_of(request: Request, platform: Platform) -> Recipe:
         ldflags=go.ldflags,
         tags=go.tags,
         gcflags=go.gcflags,
+        trimpath=go.trimpath,
         env=tuple(sorted(go.env.items())),
         go=go.version,
         offline=request.offline,

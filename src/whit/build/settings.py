@@ -29,6 +29,7 @@ class GoSettings(msgspec.Struct, frozen=True, rename="kebab"):
     ldflags: tuple[str, ...] = ()
     gcflags: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    trimpath: bool = True
     env: dict[str, str] = {}
 
 

@@ -27,6 +27,7 @@ EXAMPLE = """\
 # ldflags = ["-X main.version={{.Version}}"]   # Version Commit ShortCommit Branch Tag Date Env.NAME
 # gcflags = []
 # tags = ["netgo"]
+# trimpath = true          # leave this machine's paths out of the program
 
 [go.env]
 # GOEXPERIMENT = "nojsonv2"

@@ -31,6 +31,17 @@ VIEWS = ("layer", "file", "directory", "origin", "module", "package", "section",
 @click.option("--markdown", is_flag=True, help="With --against: a summary for a pull request.")
 @click.option("--why", "asked", metavar="NAME", help="What calls this function, package or module?")
 @click.option("--html", "page", metavar="FILE", help="Write a page with a treemap.")
+@click.option("--try", "tries", is_flag=True, help="Build it under every lever, and weigh and run.")
+@click.option("--smoke", metavar="ARGS", help="With --try: run it so [--version, or --help].")
+@click.option(
+    "--with",
+    "extra",
+    multiple=True,
+    metavar="NAME",
+    help="With --try: a Go release or upx too; or a lever at its price.",
+)
+@click.option("--only", multiple=True, metavar="NAME", help="With --try: these levers alone.")
+@click.option("--apply", "applies", is_flag=True, help="With --try: write what wins to whit.toml.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a table as CSV.")
 @click.pass_obj
@@ -48,6 +59,11 @@ def command(
     markdown: bool,
     asked: str | None,
     page: str | None,
+    tries: bool,
+    smoke: str | None,
+    extra: tuple[str, ...],
+    only: tuple[str, ...],
+    applies: bool,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -60,6 +76,15 @@ def command(
     A Go program is read by section, module, package and symbol, stripped or not; an image by
     layer, package of origin and directory, with what it could do without.
     """
+    if tries:
+        from whit.build.trying import Asked
+        from whit.cli.size_try import show_trials
+
+        asked_trials = Asked(smoke, extra, only)
+        show_trials(console, target, asked_trials, applies=applies, as_json=as_json)
+        return
+    if applies or extra or only or smoke is not None:
+        raise UsageError("--smoke, --with, --only and --apply belong to --try", hint="add --try")
     from whit.build.revisions import PREFIX, weigh_revision
     from whit.build.sizing import is_dockerfile, weigh
     from whit.model.names import Platform

@@ -51,16 +51,18 @@ def start_compile(
     user: Mapping[str, str] | None = None,
     prefix: tuple[str, ...] = (),
     head: HeadStart | None = None,
+    out: str = "",
 ) -> "Compilation":
     """Find Go and start it. `user` is the environment, the process's own when None; `prefix` a
-    command that Go is run by. `head` may be this compilation, under way.
+    command that Go is run by. `head` may be this compilation, under way. Programs come to lie in
+    whit's cache, or in the directory `out`.
     """
     user = os.environ if user is None else user
     env = build_environment(recipe, user)
     env |= go_caches(env)
     gomod_directory = "" if recipe.source.version else recipe.source.directory
     toolchain = find_go(recipe.go, gomod_directory, recipe.offline, env)
-    return Compilation(recipe, env, toolchain, prefix, head)
+    return Compilation(recipe, env, toolchain, prefix, head, out)
 
 
 class Compilation:
@@ -73,6 +75,7 @@ class Compilation:
         toolchain: Toolchain,
         prefix: tuple[str, ...] = (),
         head: HeadStart | None = None,
+        out: str = "",
     ) -> None:
         self.recipe, self.toolchain, self._prefix = recipe, toolchain, prefix
         self._head = head or HeadStart()
@@ -84,7 +87,7 @@ class Compilation:
             recipe, toolchain, env
         )
         self._fill = _filler(recipe, env)
-        self._place = OutputPlace(recipe, cache_of(env), self._head)
+        self._place = OutputPlace(recipe, out or cache_of(env), self._head)
         try:
             # What Go was called with, and where: the words of one call may start the next build.
             self._calls: list[tuple[list[str], dict[str, str]]] = []

@@ -35,6 +35,7 @@ class Observation(msgspec.Struct, frozen=True):
     runtime: str
     still_ran: bool = False
     ports: tuple[int, ...] = ()
+    peak_bytes: int = 0
 
     @property
     def told(self) -> str:

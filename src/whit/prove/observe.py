@@ -95,6 +95,7 @@ def observe(
         f"{runtime.name} ({runtime.how.value})",
         was_stopped,
         tuple(sorted(server.ports)) if was_stopped else (),
+        outcome.peak_bytes,
     )
 
 

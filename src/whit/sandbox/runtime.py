@@ -72,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """How a run ended. `status` is the program's own, or 128 + n when signal n killed it.
 
     `output` is empty unless captured; `dropped_bytes` counts what went over the limit.
+    `peak_bytes` is the most memory that the program, or the runtime that started it, held.
     """
 
     status: int
@@ -79,6 +80,7 @@ class Outcome(msgspec.Struct, frozen=True):
     output: bytes = b""
     dropped_bytes: int = 0
     timed_out: bool = False
+    peak_bytes: int = 0
 
 
 def run(
@@ -125,14 +127,24 @@ def run(
         if connect:
             connect(process, workspace)
         output, dropped = read_output(process, capture)
-        status = process.wait()
+        status, peak_bytes = _waited(process)
         seconds = time.monotonic() - started
     if call.was_interrupted:
         raise KeyboardInterrupt
     status = 128 - status if status < 0 else status
     if status and not call.timed_out:
         call.raise_complaint(request.args[0])
-    return Outcome(status, seconds, output, dropped, call.timed_out)
+    return Outcome(status, seconds, output, dropped, call.timed_out, peak_bytes)
+
+
+def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """The status, and the largest resident set of the runtime and of what it waited for."""
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except ChildProcessError:  # whoever killed it has waited for it
+        return process.wait(), 0
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_maxrss * 1024
 
 
 class Call:
