@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -47,6 +47,7 @@ VIEWS = ("layer", "file", "directory", "origin", "module", "package", "section",
 @click.pass_obj
 def command(
     console: Console,
+    /,
     target: str,
     by: str | None,
     sort: str,
@@ -59,13 +60,9 @@ def command(
     markdown: bool,
     asked: str | None,
     page: str | None,
-    tries: bool,
-    smoke: str | None,
-    extra: tuple[str, ...],
-    only: tuple[str, ...],
-    applies: bool,
     as_json: bool,
     as_csv: bool,
+    **trying: Any,
 ) -> None:
     """Show where the bytes of TARGET go.
 
@@ -76,19 +73,15 @@ def command(
     A Go program is read by section, module, package and symbol, stripped or not; an image by
     layer, package of origin and directory, with what it could do without.
     """
-    if tries:
-        from whit.build.trying import Asked
+    if any(trying.values()):
         from whit.cli.size_try import show_trials
 
-        asked_trials = Asked(smoke, extra, only)
-        show_trials(console, target, asked_trials, applies=applies, as_json=as_json)
+        show_trials(console, target, trying, as_json=as_json)
         return
-    if applies or extra or only or smoke is not None:
-        raise UsageError("--smoke, --with, --only and --apply belong to --try", hint="add --try")
     from whit.build.revisions import PREFIX, weigh_revision
     from whit.build.sizing import is_dockerfile, weigh
     from whit.model.names import Platform
-    from whit.report.size import View, size_csv, size_document, size_lines
+    from whit.report.size import View
 
     if markdown and against is None:
         raise UsageError("--markdown shows what changed", hint="add --against TARGET")
@@ -113,6 +106,12 @@ def command(
     if before is not None:
         _show_change(console, before, weight, view, as_json=as_json, markdown=markdown)
         return
+    _show(console, weight, view, as_json=as_json, as_csv=as_csv)
+
+
+def _show(console: Console, weight: "Weight", view: "View", *, as_json: bool, as_csv: bool) -> None:
+    from whit.report.size import size_csv, size_document, size_lines
+
     if as_json:
         console.document(size_document(weight, view))
     elif as_csv:

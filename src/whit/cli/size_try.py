@@ -1,5 +1,8 @@
 """`whit size --try`: what makes a program smaller, tried; and written down with `--apply`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from whit.build.call import request_of
 from whit.build.house import open_house
 from whit.build.request import Request
@@ -10,17 +13,20 @@ from whit.model.trial import Trials
 from whit.report.trial import trial_document, trial_lines
 
 
-def show_trials(
-    console: Console, target: str, asked: Asked, *, applies: bool, as_json: bool
-) -> None:
-    """Errors: those of a build, and UsageError for what cannot be applied."""
+def show_trials(console: Console, target: str, flags: Mapping[str, Any], *, as_json: bool) -> None:
+    """`flags` are those of --try. Errors: those of a build, and UsageError for what cannot be
+    applied.
+    """
+    if not flags["tries"]:
+        raise UsageError("--smoke, --with, --only and --apply belong to --try", hint="add --try")
+    asked = Asked(flags["smoke"], flags["extra"], flags["only"])
     request = request_of(target, {})
     trials = try_levers(request, open_house(), asked, console.hear)
     if as_json:
         console.document(trial_document(trials))
     else:
         console.out(trial_lines(trials))
-    if applies:
+    if flags["applies"]:
         _apply(console, request, trials, is_result=not as_json)
 
 
