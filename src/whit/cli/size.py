@@ -74,9 +74,7 @@ def command(
     layer, package of origin and directory, with what it could do without.
     """
     if any(trying.values()):
-        from whit.cli.size_try import show_trials
-
-        show_trials(console, target, trying, as_json=as_json)
+        _try(console, target, trying, as_json=as_json)
         return
     from whit.build.revisions import PREFIX, weigh_revision
     from whit.build.sizing import is_dockerfile, weigh
@@ -102,11 +100,16 @@ def command(
     view = View(by or "", depth or 0, pattern, sort, top)
     if page is not None:
         _write_page(console, page, weight, before)
-        return
-    if before is not None:
+    elif before is not None:
         _show_change(console, before, weight, view, as_json=as_json, markdown=markdown)
-        return
-    _show(console, weight, view, as_json=as_json, as_csv=as_csv)
+    else:
+        _show(console, weight, view, as_json=as_json, as_csv=as_csv)
+
+
+def _try(console: Console, target: str, trying: dict[str, Any], *, as_json: bool) -> None:
+    from whit.cli.size_try import show_trials
+
+    show_trials(console, target, trying, as_json=as_json)
 
 
 def _show(console: Console, weight: "Weight", view: "View", *, as_json: bool, as_csv: bool) -> None:
