@@ -138,13 +138,14 @@ class Bench:
 
     def starts(self, built: Built) -> tuple[float, int]:
         """The least seconds that a run takes, and the most bytes of memory that one held."""
-        runs = [self._run(built, self.smoke) for _ in range(_STARTS)]
+        runs = [self._run(built, self.smoke, samples=True) for _ in range(_STARTS)]
         return min(run.seconds for run in runs), max(run.peak_bytes for run in runs)
 
-    def _run(self, built: Built, words: tuple[str, ...]) -> Observation:
+    def _run(self, built: Built, words: tuple[str, ...], *, samples: bool = False) -> Observation:
         image = built.image
         layers = [partial(self.store.open_blob, one.digest, one.size) for one in image.layers]
-        return observe(layers, built.plan.plan.config, words, Path(self.house.cache))
+        config, cache = built.plan.plan.config, Path(self.house.cache)
+        return observe(layers, config, words, cache, samples=samples)
 
     # ---- trials ---------------------------------------------------------------------------------
 
@@ -225,7 +226,8 @@ def _tried(bench: Bench, asked: Asked) -> Trials:
     levers = levers_of(known)
     taken = _names(asked, levers)
     if asked.only:
-        levers = tuple(lever for lever in levers if lever.name in {*asked.only, *asked.extra})
+        chosen = {*asked.only, *asked.extra, *(f"go-{release}" for release in asked.releases)}
+        levers = tuple(lever for lever in levers if lever.name in chosen)
     bench.ask(asked.smoke)
     unchanged = bench.first(starts=bool(asked.packers))
     trials: list[Trial] = []

@@ -26,6 +26,7 @@ class Observation(msgspec.Struct, frozen=True):
     """What a run in the sandbox showed. `status` is the exit status; output is bounded.
 
     `still_ran` says that the program was stopped by us, `ports` on which it listened then.
+    `peak_bytes` is the most memory that was seen, where that was asked.
     """
 
     command: tuple[str, ...]

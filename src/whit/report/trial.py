@@ -73,7 +73,7 @@ def _starts(unchanged: Trial, packed: list[Trial]) -> list[str]:
         )
         for trial in (unchanged, *packed)
     ]
-    note = "of five starts the quickest, and the most memory; both with what the sandbox takes"
+    note = "of five starts the quickest, sandbox included, and the most memory seen (VmHWM)"
     return [*aligned([("PACKER", "START", "MEMORY"), *rows], right=(1, 2)), note]
 
 

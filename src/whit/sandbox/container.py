@@ -11,7 +11,7 @@ import msgspec
 from whit.sandbox.finding import find_runtime
 from whit.sandbox.host import read_host
 from whit.sandbox.rootfs import LayerOpener, make_rootfs
-from whit.sandbox.runtime import Capture, Outcome, run
+from whit.sandbox.runtime import WATCH_SECONDS, Capture, Outcome, run
 from whit.sandbox.spec import RunRequest
 from whit.sandbox.workspace import open_workspace
 
@@ -23,9 +23,10 @@ def run_image(
     capture: Capture | None = None,
     watch: Callable[[int], bool] | None = None,
     tracer: tuple[str, ...] = (),
+    watch_seconds: float = WATCH_SECONDS,
 ) -> Outcome:
     """Run `request` in a copy of the layers' tree. `cache` holds the copy while it runs.
-    `watch` and `tracer` are as `run` takes them.
+    `watch`, `tracer` and `watch_seconds` are as `run` takes them.
 
     Raises NoRuntime, UnknownUser, BadRootfs, and what unpacking and `run` raise.
     """
@@ -34,4 +35,4 @@ def run_image(
     with open_workspace(cache / "run") as workspace:
         account = make_rootfs(layers, workspace.rootfs, request.user, host)
         ready = msgspec.structs.replace(request, rootfs=str(workspace.rootfs), account=account)
-        return run(ready, runtime, workspace, host, capture, watch, tracer)
+        return run(ready, runtime, workspace, host, capture, watch, tracer, watch_seconds)

@@ -34,7 +34,7 @@ _FORWARDED = (
 )
 _PATIENCE = 3  # the third SIGINT or SIGTERM kills, as docker's client does
 _GREATEST_LOG_BYTES = 1 << 16
-_WATCH_SECONDS = 0.1
+WATCH_SECONDS = 0.1
 
 # Two lines come in: the runtime's process id, and "done". A pipe that ends early means that whit
 # is gone. The runtime is stopped first, lest it starts what is deleted, then its children go: a
@@ -72,7 +72,6 @@ class Outcome(msgspec.Struct, frozen=True):
     """How a run ended. `status` is the program's own, or 128 + n when signal n killed it.
 
     `output` is empty unless captured; `dropped_bytes` counts what went over the limit.
-    `peak_bytes` is the most memory that the program, or the runtime that started it, held.
     """
 
     status: int
@@ -80,7 +79,6 @@ class Outcome(msgspec.Struct, frozen=True):
     output: bytes = b""
     dropped_bytes: int = 0
     timed_out: bool = False
-    peak_bytes: int = 0
 
 
 def run(
@@ -91,11 +89,12 @@ def run(
     capture: Capture | None = None,
     watch: Callable[[int], bool] | None = None,
     tracer: tuple[str, ...] = (),
+    watch_seconds: float = WATCH_SECONDS,
 ) -> Outcome:
     """Run it. Without `capture` the program has our own stdin, stdout and stderr.
 
-    Where time is limited, `watch` is asked with the program's process id, many times a second; once
-    it says yes the time is over.
+    Where time is limited, `watch` is asked with the program's process id every `watch_seconds`;
+    once it says yes the time is over.
 
     Raises CannotStart when the program is at fault (not there, not executable, wrong architecture),
     RuntimeFailed when the host is, PortTaken for a port that cannot be published, KeyboardInterrupt
@@ -123,28 +122,18 @@ def run(
         ending.callback(call.end)
         process = call.start(capture, terminal=request.terminal)
         if request.limits.seconds:
-            ending.enter_context(_timed(call, request.limits.seconds, watch))
+            ending.enter_context(_timed(call, request.limits.seconds, watch, watch_seconds))
         if connect:
             connect(process, workspace)
         output, dropped = read_output(process, capture)
-        status, peak_bytes = _waited(process)
+        status = process.wait()
         seconds = time.monotonic() - started
     if call.was_interrupted:
         raise KeyboardInterrupt
     status = 128 - status if status < 0 else status
     if status and not call.timed_out:
         call.raise_complaint(request.args[0])
-    return Outcome(status, seconds, output, dropped, call.timed_out, peak_bytes)
-
-
-def _waited(process: subprocess.Popen[bytes]) -> tuple[int, int]:
-    """The status, and the largest resident set of the runtime and of what it waited for."""
-    try:
-        _, status, usage = os.wait4(process.pid, 0)
-    except ChildProcessError:  # whoever killed it has waited for it
-        return process.wait(), 0
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss * 1024
+    return Outcome(status, seconds, output, dropped, call.timed_out)
 
 
 class Call:
@@ -348,14 +337,16 @@ def read_output(process: subprocess.Popen[bytes], capture: Capture | None) -> tu
 
 
 @contextmanager
-def _timed(call: Call, seconds: float, watch: Callable[[int], bool] | None) -> Iterator[None]:
+def _timed(
+    call: Call, seconds: float, watch: Callable[[int], bool] | None, watch_seconds: float
+) -> Iterator[None]:
     """End the call when its time is over, or as soon as `watch` has seen enough."""
     over = threading.Event()
     deadline = time.monotonic() + seconds
 
     def wait() -> None:
         while (left := deadline - time.monotonic()) > 0:
-            if over.wait(min(left, _WATCH_SECONDS) if watch else left):
+            if over.wait(min(left, watch_seconds) if watch else left):
                 return
             number = call.process_id() if watch else 0
             if watch and number and watch(number):
