@@ -13,7 +13,7 @@ from whit.sandbox.host import read_host
 from whit.store.blobs import Store
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.busybox]
-USER = "whit-build"
+USER, LONE = "whit-build", "whit-lone"
 DOCKERFILE = """FROM alpine AS make
 WORKDIR /w
 RUN id -u >/w/id && chown app:app /w/id && rm /bin/vi
@@ -23,6 +23,17 @@ RUN --mount=type=secret,id=key,uid=1000 test "$(cat /run/secrets/key)" = topsecr
 FROM alpine
 COPY --from=make /w /w
 RUN test "$(stat -c %u:%g /w/id)" = 1000:1001 && echo "owner kept, $(cat /w/id) inside"
+"""
+
+
+FILES_OF_ROOT = """FROM alpine AS make
+WORKDIR /w
+COPY one .
+RUN id -u >/w/id && rm /bin/vi
+RUN --mount=type=cache,target=/c echo 1 >/c/x
+FROM scratch
+COPY --from=make /w /w
+USER 65532
 """
 
 
@@ -44,6 +55,92 @@ def builder(tmp_path_factory: pytest.TempPathFactory):
         yield command, environment_for(USER), Path(f"/home/{USER}")
     finally:
         subprocess.run(["userdel", "--remove", USER], capture_output=True, check=False)
+
+
+class Lone:
+    """A user without subordinate ids, with a store of his."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.command, self.home = command, Path(f"/home/{LONE}")
+        root = self.home / "alpine"
+        bases.make_alpine(root)
+        store = Store.open(self.home / "store")
+        bases.add_image(store, root, bases.alpine_config(), "alpine:latest")
+        store.close()
+        (self.home / "ctx").mkdir()
+        (self.home / "ctx/one").write_text("1")
+        subprocess.run(["chown", "-R", f"{LONE}:{LONE}", str(self.home)], check=True)
+
+    def build(self, dockerfile: str, *before: str) -> "subprocess.CompletedProcess[str]":
+        (self.home / "ctx/Dockerfile").write_text(dockerfile)
+        places = {"WHIT_STORE": str(self.home / "store"), "WHIT_CACHE": str(self.home / "cache")}
+        return subprocess.run(
+            [*before, *self.command, "-m", "whit.cli.entry", "build", "-f",
+             str(self.home / "ctx/Dockerfile"), str(self.home / "ctx")],
+            text=True, capture_output=True, check=False, env=environment_for(LONE) | places,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lone():
+    if os.geteuid():
+        pytest.skip("only root can make users")
+    subprocess.run(["userdel", "--remove", LONE], capture_output=True, check=False)
+    without = ("-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0")
+    subprocess.run(["useradd", "--create-home", *without, LONE], check=True)
+    try:
+        command = python_for(LONE)
+        if not command:
+            pytest.skip("another user can reach no Python that has whit")
+        yield Lone(command)
+    finally:
+        subprocess.run(["userdel", "--remove", LONE], capture_output=True, check=False)
+
+
+def test_a_user_without_ids_builds_what_is_roots(lone: Lone) -> None:
+    done = lone.build(FILES_OF_ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "warning: this user has no subordinate ids" in done.stderr
+    store = Store.open(lone.home / "store")
+    try:
+        image = store.find(done.stdout.strip())
+        assert len(image.layers) == 1
+    finally:
+        store.close()
+    assert not list((lone.home / "cache/run").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "what"),
+    [
+        ("FROM alpine\nCOPY --chown=1000:1000 one /one\n", "files that belong to others"),
+        ("FROM alpine\nUSER app\nRUN id\n", "steps of the user app"),
+    ],
+)
+def test_what_needs_more_ids_says_so(lone: Lone, dockerfile: str, what: str) -> None:
+    done = lone.build(dockerfile)
+    assert done.returncode == 4
+    assert f"error[S003]: {what} need subordinate ids" in done.stderr
+    assert "usermod --add-subuids" in done.stderr
+
+
+def test_an_unreadable_file_is_named(lone: Lone) -> None:
+    (lone.home / "ctx/one").chmod(0)
+    (lone.home / "ctx/two").write_text("root's")
+    (lone.home / "ctx/two").chmod(0o600)
+    done = lone.build("FROM scratch\nCOPY two /\n")
+    assert done.returncode == 1
+    assert f"cannot read {lone.home}/ctx/two: Permission denied" in done.stderr
+    (lone.home / "ctx/one").chmod(0o644)
+
+
+def test_where_namespaces_are_refused_the_user_hears_it(lone: Lone, tmp_path: Path) -> None:
+    # Whoever has another root than his mount namespace may not make a user namespace.
+    script = f'mount --rbind / {tmp_path} && exec chroot {tmp_path} "$@"'
+    done = lone.build(FILES_OF_ROOT, "unshare", "--mount", "sh", "-c", script, "sh")
+    assert done.returncode == 4
+    assert "this user may not make user namespaces" in done.stderr
+    assert "whit doctor" in done.stderr
 
 
 def test_a_user_builds_as_root_does(

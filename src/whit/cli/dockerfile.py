@@ -51,12 +51,12 @@ def dockerfile_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def check_file(words: Mapping[str, Any], directory: str, console: Console) -> int:
     """--check: lint as this build would be made; the status to end with."""
-    from whit.build.dockerfile.asked import find_file, parse_arguments
+    from whit.build.dockerfile.asked import find_context, find_file, parse_arguments
     from whit.cli.lint import is_bad, linted_file, read_file
     from whit.dockerfile.parser import parse
     from whit.report.lint import lint_document, lint_lines
 
-    context = os.path.join(directory, words["source"] or ".")
+    context = find_context(os.path.join(directory, words["source"] or "."))
     file = find_file(words["dockerfile"], context)
     dockerfile = parse(read_file(file), os.path.relpath(file))
     arguments = parse_arguments(words["build_args"], os.environ)
@@ -78,6 +78,7 @@ def build_file(
         enter_namespace(tuple(sys.argv[1:]))
     from whit.build.dockerfile.asked import (
         Asked,
+        find_context,
         find_file,
         parse_agents,
         parse_arguments,
@@ -86,7 +87,7 @@ def build_file(
     from whit.build.dockerfile.call import build_dockerfile
     from whit.sandbox.spec import parse_memory
 
-    context = os.path.join(request.directory, words["source"] or ".")
+    context = find_context(os.path.join(request.directory, words["source"] or "."))
     asked = Asked(
         file=find_file(words["dockerfile"], context),
         context=context,

@@ -9,6 +9,7 @@ from whit.dockerfile.expand import SPACES
 from whit.dockerfile.flags import Flags, FlagTable, Kind, did_you_mean, read_flags
 from whit.dockerfile.mounts import read_mount_text
 from whit.dockerfile.parser import Dockerfile, Node, heredoc_of, without_tabs
+from whit.dockerfile.places import word_of
 from whit.errors import WhitError
 from whit.errors.dockerfile import BadDockerfile, BadInstruction
 
@@ -27,9 +28,7 @@ def _placed(dockerfile: Dockerfile, node: Node) -> i.Instruction:
     try:
         return instruction_of(node)
     except WhitError as error:
-        quoted = re.search(r"'([^']+)'|(--[a-z-]+)", error.message)
-        word = (quoted[1] or quoted[2]) if quoted else ""
-        error.place = error.place or dockerfile.place(node.span, word)
+        error.place = error.place or dockerfile.place(node.span, word_of(error.message))
         raise
 
 

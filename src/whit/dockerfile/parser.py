@@ -11,7 +11,7 @@ import msgspec
 from whit.dockerfile import lexer
 from whit.dockerfile.expand import SPACES, Mode, expand_words
 from whit.dockerfile.instructions import Heredoc
-from whit.dockerfile.places import Span, place_of
+from whit.dockerfile.places import Span, place_of, word_of
 from whit.errors import Place
 from whit.errors.dockerfile import BadDockerfile, BadExpansion
 
@@ -146,7 +146,9 @@ class _Reader:
             node = node_of(text, self.escape, span)
             heredocs = self._heredocs(node) if "<<" in text and _may_have_heredoc(node) else ()
         except BadDockerfile as error:
-            error.place = error.place or place_of(self._file, self._bare(), span)
+            error.place = error.place or place_of(
+                self._file, self._bare(), span, word_of(error.message)
+            )
             raise
         return msgspec.structs.replace(
             node,
@@ -311,7 +313,9 @@ def _pairs(rest: str, escape: str, name: str) -> tuple[tuple[str, ...], bool]:
         if not equals:
             raise BadDockerfile(
                 f"{name} has {word!r} without a =",
-                hint=f'write {name} name=value; a value with spaces as name="a value"',
+                hint="a comment has a line of its own, above or below"
+                if word.startswith("#")
+                else f'write {name} name=value; a value with spaces as name="a value"',
             )
         found += (key, value_text, "=")
     return tuple(found), False

@@ -35,6 +35,7 @@ from whit.dockerfile.graph import (
 )
 from whit.dockerfile.interpret import instruction_of, interpret
 from whit.dockerfile.parser import Dockerfile, parse
+from whit.dockerfile.places import word_of
 from whit.dockerfile.references import familiar, full_reference
 from whit.errors import WhitError
 from whit.errors.dockerfile import BadDockerfile, BadExpansion, BadStage
@@ -159,7 +160,7 @@ class _Planner:
         try:
             yield
         except WhitError as error:
-            error.place = error.place or self._file.place(one.span)
+            error.place = error.place or self._file.place(one.span, word_of(error.message))
             raise
 
     # ---- FROM -------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ component is opened relative to the directory above it, without following links;
 is resolved here, as a process inside the root would see it, so `..` and absolute targets end at
 the root. What stands in the way is replaced, never written through.
 
-Owners are set when the caller is root and left alone otherwise. Directories stay writable until
-`finish`, so that an unprivileged caller can fill a directory that ends up read-only. Set-user-id
-bits are kept: unpack only below a directory that other users cannot enter.
+Owners are set when the caller is root of more than itself, and left alone otherwise. Directories
+stay writable until `finish`, so that an unprivileged caller can fill a directory that ends up
+read-only. Set-user-id bits are kept: unpack only below a directory that other users cannot enter.
 """
 
 import errno
@@ -26,6 +26,18 @@ _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_HOPS = 40  # links on one path, as in Linux (path_resolution(7))
 _BUSY_MODE = 0o700
+
+
+def may_give_away() -> bool:
+    """Whether files can belong to others: root can do that, except of a namespace of one id."""
+    if os.geteuid():
+        return False
+    try:
+        with open("/proc/self/uid_map", encoding="ascii") as file:
+            rows = [line.split() for line in file]
+    except OSError:
+        return True
+    return sum(int(row[2]) for row in rows) != 1
 
 
 def unpack_layers(
@@ -55,7 +67,7 @@ class Unpacker:
         self._place = os.fspath(root)
         with self._refusals():
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._is_root = os.geteuid() == 0
+        self._is_root = may_give_away()
         self._directories: dict[str, Entry] = {}
         self._last: tuple[str, int] | None = None
 
@@ -68,7 +80,7 @@ class Unpacker:
 
     def add(self, stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> None:
         placed: set[str] = set()
-        reader = LayerReader(stream, limits)
+        reader = LayerReader(stream, limits, as_engines=True)
         with self._refusals():
             for entry in reader:
                 if entry.kind is Kind.REMOVED:

@@ -189,6 +189,7 @@ def _document(
     hold: Hold,
 ) -> RuntimeDocument:
     account = request.account
+    groups = () if host.has_single_id else tuple(sorted({account.gid, *account.groups}))
     kinds = ["pid", "ipc", "uts", "mount"]
     if request.network is Network.NONE:
         kinds.append("network")
@@ -197,7 +198,7 @@ def _document(
         process=Process(
             # The own group is among the further ones, as with docker: without it, a program that
             # gives up its group would gain what is open to all but that group.
-            user=User(account.uid, account.gid, tuple(sorted({account.gid, *account.groups}))),
+            user=User(account.uid, account.gid, groups),
             args=request.args,
             cwd=request.working_dir,
             env=tuple(

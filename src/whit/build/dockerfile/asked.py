@@ -1,5 +1,6 @@
 """The words of the Dockerfile options in, Asked out: checked before anything is done."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -76,9 +77,21 @@ def parse_agents(words: Sequence[str], env: Mapping[str, str]) -> tuple[tuple[st
     return tuple(found.items())
 
 
+def find_context(directory: str) -> str:
+    """The directory whose files COPY takes. Errors: UsageError."""
+    if not os.path.isdir(directory):
+        raise UsageError(
+            f"there is no directory {os.path.relpath(directory)} to build in",
+            hint="the build context is a directory, often `.`",
+        )
+    return directory
+
+
 def find_file(file: str, context: str) -> str:
     """The Dockerfile. `Dockerfile` may be written `dockerfile`. Errors: UsageError."""
     path = Path(file)
+    if file == "-":
+        raise UsageError("whit reads no Dockerfile from stdin", hint="write it into a file first")
     for candidate in (path, path.with_name("dockerfile")):
         if candidate.is_file() and (candidate == path or path.name == "Dockerfile"):
             return str(candidate)

@@ -9,11 +9,14 @@ A door. Layers are unpacked once, all of an image into one directory, named by w
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from whit.dockerfile.flags import did_you_mean
+from whit.dockerfile.graph import BuildGraph, FromImage
 from whit.errors import WhitError
 from whit.errors.dockerfile import NoSuchBase
 from whit.errors.images import UnknownImage
@@ -210,6 +213,19 @@ class Bases:
             names = (str(reference),)
         self._store.add_content(origin.content, names)
         return self._store.image(origin.content.root.digest)
+
+
+@contextmanager
+def suggesting_stages(graph: BuildGraph, origin: FromImage) -> Iterator[None]:
+    """An image that is not there may be a stage whose name was not spelled well."""
+    try:
+        yield
+    except NoSuchBase as error:
+        stages = (*(stage.title for stage in graph.stages), *graph.unused)
+        near = did_you_mean(familiar(origin.reference), stages)
+        if near is not None:
+            error.hint = f"{near.removesuffix('?')}, the stage? Else {error.hint}"
+        raise
 
 
 def familiar(name: str) -> str:

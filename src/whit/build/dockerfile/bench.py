@@ -7,6 +7,7 @@ A key is made of contents, never of times or places, so a step is found again wh
 came to its inputs; COPY from a stage that was built anew with the same result is a hit.
 """
 
+import errno
 import threading
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -17,8 +18,12 @@ import msgspec
 from whit.build.dockerfile.copying import Manner, Target
 from whit.build.dockerfile.sources import FileDigests
 from whit.build.events import Listener
-from whit.errors.sandbox import UnknownUser
+from whit.errors import WhitError
+from whit.errors.dockerfile import CannotCopy
+from whit.errors.images import StoreFull, StoreUnwritable
+from whit.errors.sandbox import RuntimeFailed, UnknownUser
 from whit.layer.stack import Stack
+from whit.layer.unpack import may_give_away
 from whit.model.image import Compression, Layer
 from whit.model.secret import Secrets
 from whit.sandbox.accounts import account_of
@@ -30,6 +35,13 @@ from whit.store.steps import key_of
 if TYPE_CHECKING:
     from whit.sandbox.engine import Runtime
     from whit.sandbox.spec import HostFacts
+
+
+NO_OTHERS = "{} need subordinate ids, and this user has none"
+MORE_IDS = (
+    "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER, and install "
+    "uidmap; `whit doctor` shows more"
+)
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -184,6 +196,27 @@ def done(
             found = room.snapshots.settle(draft, key, said)
     after = key_of("on", files.key, key) if is_apart else key
     return Done(Files(after, (found, *files.layers)), perf_counter() - begun, was_cached)
+
+
+def explained(error: OSError, room: Room) -> WhitError:
+    """What an OSError in a step means: of our own places, or of a file of the user's."""
+    path = error.filename if isinstance(error.filename, str) else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreFull(
+            f"the disk under {room.cache} is full",
+            hint="free some space (`whit images --prune`), or name another place with WHIT_CACHE",
+        )
+    if error.errno == errno.EINVAL and not may_give_away():
+        return RuntimeFailed(NO_OTHERS.format("files that belong to others"), hint=MORE_IDS)
+    if not path or path.startswith(f"{room.cache}/"):
+        return StoreUnwritable(
+            f"cannot write in {room.cache}: {error.strerror or error}",
+            hint="name a directory that you can write with WHIT_CACHE",
+        )
+    return CannotCopy(
+        f"cannot read {path}: {error.strerror}",
+        hint="make it readable for yourself, or leave it out by .dockerignore",
+    )
 
 
 def make_directory(room: Room, files: Files, path: str, user: str) -> Done:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from whit.build.dockerfile.asked import Asked
-from whit.build.dockerfile.bases import Bases, Locked
+from whit.build.dockerfile.bases import Bases, Locked, suggesting_stages
 from whit.build.dockerfile.bench import ContextDigests, Memory, Room
 from whit.build.dockerfile.image import image_of, layer_of
 from whit.build.dockerfile.origins import Reading
@@ -24,8 +24,9 @@ from whit.dockerfile.ignore import patterns, read_ignore
 from whit.dockerfile.instructions import Transfer
 from whit.dockerfile.parser import Dockerfile, parse
 from whit.dockerfile.stages import PlanOptions, plan_stages
-from whit.errors import UsageError
+from whit.errors import UsageError, WhitError
 from whit.errors.dockerfile import CheckFailed
+from whit.layer.unpack import may_give_away
 from whit.model.image import Compression, Image
 from whit.model.names import Platform
 from whit.model.result import Receipt
@@ -134,8 +135,7 @@ class _Read(msgspec.Struct, frozen=True):
 
 
 def _read(asked: Asked) -> _Read:
-    with open(asked.file, "rb") as file:
-        data = file.read(_GREATEST_BYTES + 1)
+    data = _bytes_of(asked.file)
     dockerfile = parse(data, os.path.relpath(asked.file))
     if any(one.name == "check" and "error=true" in one.value for one in dockerfile.directives):
         _refuse_findings(dockerfile, asked)
@@ -168,12 +168,20 @@ def _ignored(context: str, dockerfile: str = "") -> tuple[str, ...]:
     for path in filter(
         None, (dockerfile and f"{dockerfile}.dockerignore", f"{context}/.dockerignore")
     ):
-        try:
-            with open(path, "rb") as file:
-                return read_ignore(file.read(_GREATEST_BYTES + 1))
-        except FileNotFoundError:
-            continue
+        if os.path.lexists(path):
+            return read_ignore(_bytes_of(path))
     return ()
+
+
+def _bytes_of(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_GREATEST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {os.path.relpath(path)}: {error.strerror}",
+            hint="it has to be a text file that you may read",
+        ) from error
 
 
 def _image(
@@ -185,7 +193,7 @@ def _image(
     answering: "Answering",
 ) -> Image:
     listen, watch = answering.hear, answering.watch
-    snapshots = Snapshots(f"{house.cache}/snapshots")
+    snapshots = Snapshots(f"{house.cache}/{_snapshots_name(asked, listen)}")
     bases = Bases(
         store,
         snapshots,
@@ -210,7 +218,7 @@ def _image(
         open_directory=lambda place: open_context(place, _ignored(place), patterns, watch),
         patterns=patterns,
         fetch=lambda add, urls: answering.depends_on_others(_fetched(add, urls, room, request)),
-        place=lambda instruction: read.dockerfile.place(instruction.span),
+        place=read.dockerfile.place,
     )
     others = room.imported.parts if room.imported is not None else None
     memory = Memory(store, f"{os.path.abspath(asked.file)} {asked.target} {platform}", others)
@@ -236,6 +244,19 @@ def _image(
         answering.kept += kept_steps(room, stages.steps(), compression, layer_of)
         answering.parts |= memory.digests()
     return image
+
+
+def _snapshots_name(asked: Asked, listen: Listener) -> str:
+    """Files without owners are kept apart. Errors: UsageError."""
+    if may_give_away():
+        return "snapshots"
+    hint = "give it some: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER"
+    if asked.cache_to:
+        raise UsageError(
+            "--cache-to needs subordinate ids: without them files have lost their owners", hint=hint
+        )
+    listen(Warned("this user has no subordinate ids, so all files of bases count as root's", hint))
+    return "snapshots-of-one"
 
 
 def _warn(graph: BuildGraph, listen: Listener) -> None:
@@ -323,7 +344,12 @@ def _graph(dockerfile: Dockerfile, asked: Asked, platform: Platform, bases: Base
         if isinstance(base, FromContext) and bases.directory_of(base.name, platform) is None:
             image = bases.image(base.name, stage.platform)
         elif isinstance(base, FromImage):
-            image = bases.image(base.reference, base.platform)
+            try:
+                with suggesting_stages(graph, base):
+                    image = bases.image(base.reference, base.platform)
+            except WhitError as error:
+                error.place = error.place or dockerfile.place(stage.span, base.written)
+                raise
         else:
             continue
         config = decode(Config, image.config, f"config {image.config_digest}").config

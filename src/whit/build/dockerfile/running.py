@@ -1,16 +1,16 @@
 """An expanded RUN and the files before it in, the files after it out (a door)."""
 
-import fcntl
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from whit.build.dockerfile.bench import Done, Files, Room, done
+from whit.build.dockerfile.bench import MORE_IDS, NO_OTHERS, Done, Files, Room, done
+from whit.build.dockerfile.caches import cache_mount, generation_of
 from whit.build.dockerfile.copying import Manner, Target
 from whit.build.dockerfile.origins import Reading, digest_of_reading
 from whit.build.events import Said
@@ -20,16 +20,16 @@ from whit.dockerfile.instructions import (
     Owner,
     Run,
     SecretMount,
-    Sharing,
     SshMount,
     TmpfsMount,
 )
 from whit.errors.dockerfile import RefusedInstruction, StepFailed
-from whit.errors.sandbox import ForeignPlatform
+from whit.errors.sandbox import CannotStart, ForeignPlatform, RuntimeFailed
 from whit.layer.stack import Stack
+from whit.layer.unpack import may_give_away
 from whit.model.names import Platform
 from whit.sandbox.accounts import account_of
-from whit.store.snapshots import Draft, remove
+from whit.store.snapshots import Draft
 from whit.store.steps import key_of
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 _SHOWN_BYTES = 1 << 13
 _GREATEST_LINE = 4096
 _KILLED = 128 + 9
+_NO_OVERLAY = "cannot mount the step's file system"
+_OVERLAY_HINT = (
+    "inside a container that is often so: set WHIT_CACHE to a directory on a volume or a tmpfs; in "
+    "user namespaces overlayfs needs Linux 5.11"
+)
 # What a program means for a terminal must not reach ours.
 _COLORS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
@@ -106,7 +111,7 @@ def _key(room: Room, files: Files, command: Command) -> str:
             if isinstance(mount, BindMount) and reading is not None:
                 parts.append(digest_of_reading(room, reading, (mount.source,)))
     # What a cache of ours holds may be what a later step needs: a new one means a new step.
-    parts += [_generation(room, mount) for mount in command.caches]
+    parts += [generation_of(room, mount) for mount in command.caches]
     return key_of(*parts)
 
 
@@ -124,6 +129,8 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
             "and binfmt-support",
         )
     account = account_of(command.user, below.read("/etc/passwd"), below.read("/etc/group"))
+    if (account.uid or account.gid) and not may_give_away():
+        raise RuntimeFailed(NO_OTHERS.format(f"steps of the user {command.user}"), hint=MORE_IDS)
     target = Target(draft.files, below)
     place = below.resolve(command.working_dir)
     if below.find(place) is None:
@@ -149,7 +156,16 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
         )
         lines = _Lines(lambda line: room.listen(Said(command.title, room.secrets.hidden(line))))
         runtime, host = room.find_runtime()
-        outcome = run_step(request, runtime, workspace, host, lines.hear, room.stopper)
+        try:
+            outcome = run_step(request, runtime, workspace, host, lines.hear, room.stopper)
+        except CannotStart as error:
+            _explain(error, command, below)
+            raise
+        except RuntimeFailed as error:
+            if _NO_OVERLAY in (error.output or ""):
+                error.message = f"overlayfs does not take the file system of {room.cache}"
+                error.hint = _OVERLAY_HINT
+            raise
         lines.end()
         if outcome.status:
             again = again_command(workspace.name)
@@ -159,6 +175,21 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
                 + (" (killed: it may have wanted more than --memory allows)" if bound else ""),
                 hint=f"for an hour this opens a shell where it began: {again}",
                 output=room.secrets.hidden(_tail(outcome.output)),
+            )
+
+
+def _explain(error: CannotStart, command: Command, below: Stack) -> None:
+    """What every second FROM scratch meets first."""
+    program = command.args[0]
+    again = (error.hint or "").rpartition(": ")[2]
+    error.hint = f"is it there, and executable? For an hour this opens a shell: {again}"
+    if program.startswith("/") and below.find(below.resolve(program)) is None:
+        error.message = f"there is no {program} in this stage"
+        error.output = ""
+        if command.run.command.is_shell:
+            error.hint = (
+                "begin with an image that has a shell; or run a program of the stage without one: "
+                'RUN ["/program", "argument"]'
             )
 
 
@@ -214,7 +245,7 @@ def _mounts(
         if isinstance(mount, BindMount):
             found.append(_bind(room, mount, reading, command.working_dir))
         elif isinstance(mount, CacheMount):
-            found.append(_cache(room, mount, reading, held))
+            found.append(cache_mount(room, mount, reading, held))
         elif isinstance(mount, TmpfsMount):
             found.append(StepMount(mount.target, size_bytes=mount.size_bytes))
         elif isinstance(mount, SecretMount):
@@ -229,7 +260,7 @@ def _mounts(
             agents += 1
     for cache in command.caches:
         own = msgspec.structs.replace(cache, owner=Owner(*user))
-        found.append(_cache(room, own, None, held))
+        found.append(cache_mount(room, own, None, held))
     if command.scripts:
         directory = workspace / "pipes"
         directory.mkdir()
@@ -292,78 +323,3 @@ def _agent(room: Room, mount: SshMount, socket: str) -> "tuple[StepMount, ...]":
             hint="start one, and give it: --ssh default",
         )
     return ()
-
-
-# ---- cache mounts ---------------------------------------------------------------------------
-
-
-def _place_of(room: Room, mount: CacheMount, number: int = 0) -> Path:
-    parts = ["cache mount", mount.id, str(number)]
-    return Path(room.cache) / "mounts" / key_of(*parts)[:20]
-
-
-def _generation(room: Room, mount: CacheMount) -> str:
-    """Other than before once the cache was emptied; the same on every machine until then."""
-    try:
-        with (_place_of(room, mount) / "made").open(encoding="ascii") as file:
-            return f"{mount.target} {file.read(_GREATEST_LINE)}"
-    except (OSError, ValueError):
-        return f"{mount.target} "
-
-
-@contextmanager
-def _made(place: Path) -> Iterator[int]:
-    """A cache mount's directory, and a descriptor of its lock."""
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.mkdir(mode=0o711, exist_ok=True)
-    lock = os.open(place / "made", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        yield lock
-    finally:
-        os.close(lock)
-
-
-def _cache(room: Room, mount: CacheMount, reading: Reading | None, held: ExitStack) -> "StepMount":
-    from whit.sandbox.step import StepMount
-
-    number = 0
-    while True:
-        place = _place_of(room, mount, number)
-        lock = held.enter_context(_made(place))
-        if mount.sharing is Sharing.LOCKED:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        elif mount.sharing is Sharing.PRIVATE:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                number += 1
-                continue
-        break
-    os.utime(place)
-    files = place / "fs"
-    if not files.exists():
-        # Stages and builds that come for it at once wait for the first: what it fills is theirs.
-        with (place / "filling").open("wb") as guard:
-            fcntl.flock(guard, fcntl.LOCK_EX)
-            if not files.exists():
-                _fill(mount, reading, files)
-    return StepMount(mount.target, str(files), read_only=mount.is_read_only)
-
-
-def _fill(mount: CacheMount, reading: Reading | None, files: Path) -> None:
-    """What a new cache begins with: nothing, or a copy of what `from` names."""
-    draft = files.with_name("fs.draft")
-    if draft.exists():  # whoever made it was killed
-        remove(str(draft))
-    draft.mkdir(mode=0o755)
-    if reading is not None:
-        from whit.build.dockerfile.sources import pick
-
-        target = Target(str(draft), Stack(()))
-        for one in pick(reading.stack, mount.source, reading.where):
-            target.copy(reading.stack, one, "/", Manner(is_context=reading.is_context))
-        target.finish()
-    owner = mount.owner
-    draft.chmod(0o755 if owner.mode is None else owner.mode)
-    os.chown(draft, owner.uid or 0, owner.gid or 0)
-    draft.rename(files)

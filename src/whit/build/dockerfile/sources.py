@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from whit.dockerfile.flags import did_you_mean
 from whit.errors.dockerfile import NoSuchSource
 from whit.layer.difference import capability_of, digest_of_file
 from whit.layer.stack import Found, Stack
@@ -64,6 +65,10 @@ class Filtered(Stack):
             return found
         return None
 
+    def hides(self, path: str) -> bool:
+        """Whether it would be there without the patterns."""
+        return self.find(path) is None and self._inner.find(self._inner.resolve(path)) is not None
+
     def names(self, path: str) -> list[str]:
         prefix = path.rstrip("/")
         names = self._inner.names(path)
@@ -92,10 +97,7 @@ def pick(source: Stack, pattern: str, where: str) -> tuple[Picked, ...]:
         real = source.resolve(path)
         found = source.find(real)
         if found is None:
-            raise NoSuchSource(
-                f"{pattern} is not in {where}",
-                hint="is it spelled so, and does .dockerignore leave it in?",
-            )
+            raise _missing(source, pattern, where)
         return (Picked(parts[-1] if parts else "", real, found),)
     picked = []
     for path in _matches(source, "", parts):
@@ -118,11 +120,26 @@ def pick_with_parents(source: Stack, pattern: str, where: str) -> tuple[Picked, 
         if found is None:
             if is_wild:
                 continue
-            raise NoSuchSource(f"{pattern} is not in {where}", hint="is it spelled so?")
+            raise _missing(source, pattern, where)
         names = path[1:].split("/")
         above = "/".join(names[kept_from:-1])
         picked.append(Picked(names[-1], path, found, above))
     return tuple(picked)
+
+
+def _missing(source: Stack, pattern: str, where: str) -> NoSuchSource:
+    """Why a path is not there, as far as it can be seen."""
+    parts = _parts(pattern)
+    if isinstance(source, Filtered) and source.hides("/" + "/".join(parts)):
+        return NoSuchSource(
+            f"{pattern} is in {where}, but its .dockerignore leaves it out",
+            hint=f"take it back with a last line !{'/'.join(parts)}",
+        )
+    names = source.names(source.resolve("/" + "/".join(parts[:-1])))
+    hint = did_you_mean(parts[-1], names) if parts else None
+    if hint is None and pattern.startswith(("/", "../")) and where == "the build context":
+        hint = f"paths begin at the context's own directory, so this is {'/'.join(parts)} in it"
+    return NoSuchSource(f"{pattern} is not in {where}", hint=hint or "is it spelled so?")
 
 
 def _parts(pattern: str) -> list[str]:

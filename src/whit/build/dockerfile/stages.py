@@ -2,17 +2,19 @@
 
 import posixpath
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
 import msgspec
 
-from whit.build.dockerfile.bases import SCRATCH, Base, Bases
+from whit.build.dockerfile.bases import SCRATCH, Base, Bases, suggesting_stages
 from whit.build.dockerfile.bench import (
     ContextDigests,
     Files,
     Memory,
     Room,
+    explained,
     make_directory,
 )
 from whit.build.dockerfile.gocache import go_caches, stages_out_of_sight, taken_from
@@ -37,6 +39,7 @@ from whit.dockerfile.graph import (
 )
 from whit.dockerfile.instructions import CacheMount, Instruction, Run, Transfer, Workdir
 from whit.dockerfile.mounts import placed
+from whit.dockerfile.places import Span, word_of
 from whit.dockerfile.shell import arguments_of
 from whit.dockerfile.state import open_child, open_image
 from whit.dockerfile.steps import expand_step
@@ -65,7 +68,7 @@ class Sources(msgspec.Struct, frozen=True):
     open_directory: Callable[[str], Stack]
     patterns: Patterns
     fetch: Fetch
-    place: Callable[[Instruction], Place | None]
+    place: Callable[[Span, str], Place | None]
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -164,20 +167,30 @@ class Stages:
     # ---- one stage --------------------------------------------------------------------------
 
     def _stage(self, stage: Stage) -> Ended:
-        ended = self._begin(stage)
+        with self._at(stage.span, stage.title):
+            ended = self._begin(stage)
         total = len(stage.steps)
         for step in stage.steps:
             if self._room.stopper.is_stopped:
                 raise _StoppedError
             title = f"{stage.title} {step.number}/{total}"
-            try:
+            with self._at(step.instruction.span, title):
                 ended = self._step(stage, step, title, ended)
-            except WhitError as error:
-                error.place = error.place or self._sources.place(step.instruction)
-                if not self._room.stopper.is_stopped:
-                    self._room.listen(Failed(title))
-                raise
         return ended
+
+    @contextmanager
+    def _at(self, span: Span, title: str) -> Iterator[None]:
+        """Errors within get a place, and whoever draws hears of them."""
+        try:
+            try:
+                yield
+            except OSError as error:
+                raise explained(error, self._room) from error
+        except WhitError as error:
+            error.place = error.place or self._sources.place(span, word_of(error.message))
+            if not self._room.stopper.is_stopped:
+                self._room.listen(Failed(title))
+            raise
 
     def _begin(self, stage: Stage) -> Ended:
         base = stage.base
@@ -210,7 +223,8 @@ class Stages:
                 return self._reading(origin, stage).settled(self._room, "/")
             return bases.base(origin.name, stage.platform)
         if isinstance(origin, FromImage):
-            return bases.base(origin.reference, origin.platform)
+            with suggesting_stages(self._graph, origin):
+                return bases.base(origin.reference, origin.platform)
         raise AssertionError("a stage begins with an image, a stage or a named context")
 
     def _step(self, stage: Stage, step: Step, title: str, ended: Ended) -> Ended:

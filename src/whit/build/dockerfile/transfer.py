@@ -261,7 +261,7 @@ def _own_all(archive: str, place: str, owner: tuple[int, int]) -> None:
 
     named: set[str] = set()
     with open_archive(archive) as stream:
-        named.update(entry.path.strip("/") for entry in LayerReader(stream))
+        named.update(entry.path.strip("/") for entry in LayerReader(stream, as_engines=True))
     for directory, directories, names in os.walk(place):
         for name in (*directories, *names):
             path = f"{directory}/{name}"

@@ -1,6 +1,7 @@
 """The cache of Dockerfile builds in, less of it out (a door).
 
 <cache>/snapshots   files after steps, and of base images
+<cache>/snapshots-of-one  the same without owners, of users without subordinate ids
 <cache>/mounts      RUN --mount=type=cache, and Go's caches
 <cache>/downloads   what ADD fetched
 """
@@ -22,8 +23,9 @@ def prune_cache(cache: str, now: float) -> int:
     freed. Errors: StoreUnwritable.
     """
     freed = 0
-    if os.path.isdir(f"{cache}/snapshots"):
-        freed += Snapshots(f"{cache}/snapshots").prune(_SNAPSHOT_SECONDS)
+    for name in ("snapshots", "snapshots-of-one"):
+        if os.path.isdir(f"{cache}/{name}"):
+            freed += Snapshots(f"{cache}/{name}").prune(_SNAPSHOT_SECONDS)
     for name in ("mounts", "downloads"):
         with suppress(FileNotFoundError):
             for entry in list(os.scandir(f"{cache}/{name}")):
@@ -38,7 +40,7 @@ def prune_cache(cache: str, now: float) -> int:
 
 def _empty(place: str, now: float) -> None:
     """A cache mount without its files. That it had some stays known: steps that filled it are no
-    longer as good as done (running.py reads it).
+    longer as good as done (caches.py reads it).
     """
     remove(place)
     os.mkdir(place, 0o711)
