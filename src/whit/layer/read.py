@@ -246,7 +246,7 @@ class Survey(msgspec.Struct, frozen=True):
 
 def survey_layer(stream: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Survey:
     """Read a layer to its end and weigh it. Errors: as `read_layer`."""
-    reader = LayerReader(stream, limits)
+    reader = LayerReader(stream, limits, as_engines=True)
     sizes = [entry.size for entry in reader if entry.kind is Kind.FILE]
     source = reader.source
     return Survey(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from whit.sandbox.spec import HostFacts
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_OTHERS = "{} need subordinate ids, and this user has none"
 MORE_IDS = (
     "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER, and install "
@@ -201,7 +202,7 @@ def done(
 def explained(error: OSError, room: Room) -> WhitError:
     """What an OSError in a step means: of our own places, or of a file of the user's."""
     path = error.filename if isinstance(error.filename, str) else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return StoreFull(
             f"the disk under {room.cache} is full",
             hint="free some space (`whit images --prune`), or name another place with WHIT_CACHE",

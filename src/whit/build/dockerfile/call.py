@@ -19,7 +19,7 @@ from whit.build.events import Finished, Listener, Warned
 from whit.build.house import House
 from whit.build.publish import Release, publish
 from whit.build.request import Request, host_platform, lock_path
-from whit.dockerfile.graph import BuildGraph, FromContext, FromImage
+from whit.dockerfile.graph import BuildGraph, FromContext, FromImage, Stage
 from whit.dockerfile.ignore import patterns, read_ignore
 from whit.dockerfile.instructions import Transfer
 from whit.dockerfile.parser import Dockerfile, parse
@@ -341,21 +341,29 @@ def _graph(dockerfile: Dockerfile, asked: Asked, platform: Platform, bases: Base
     triggers: dict[int, tuple[str, ...]] = {}
     for stage in graph.stages:
         base = stage.base
-        if isinstance(base, FromContext) and bases.directory_of(base.name, platform) is None:
-            image = bases.image(base.name, stage.platform)
-        elif isinstance(base, FromImage):
-            try:
-                with suggesting_stages(graph, base):
-                    image = bases.image(base.reference, base.platform)
-            except WhitError as error:
-                error.place = error.place or dockerfile.place(stage.span, base.written)
-                raise
-        else:
+        try:
+            image = _base_image(graph, stage, bases)
+        except WhitError as error:
+            written = base.written if isinstance(base, FromImage) else ""
+            error.place = error.place or dockerfile.place(stage.span, written)
+            raise
+        if image is None:
             continue
         config = decode(Config, image.config, f"config {image.config_digest}").config
         if config is not None and config.on_build:
             triggers[stage.index] = config.on_build
     return plan_stages(dockerfile, options, triggers) if triggers else graph
+
+
+def _base_image(graph: BuildGraph, stage: Stage, bases: Bases) -> Image | None:
+    """None for a stage that begins with a directory, another stage or nothing."""
+    base = stage.base
+    if isinstance(base, FromContext) and bases.directory_of(base.name, graph.platform) is None:
+        return bases.image(base.name, stage.platform)
+    if isinstance(base, FromImage):
+        with suggesting_stages(graph, base):
+            return bases.image(base.reference, base.platform)
+    return None
 
 
 def epoch_of(said: str, otherwise: int) -> int:

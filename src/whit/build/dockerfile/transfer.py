@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from whit.build.dockerfile.bench import Done, Files, Room, done, owner_of_copy
+from whit.build.dockerfile.bench import FULL, Done, Files, Room, done, owner_of_copy
 from whit.build.dockerfile.copying import Manner, Target
 from whit.build.dockerfile.origins import (
     Reading,
@@ -20,7 +20,7 @@ from whit.dockerfile.instructions import Add, Copy, Transfer
 from whit.dockerfile.modes import check_mode, is_octal
 from whit.errors import WhitError
 from whit.errors.dockerfile import NoSuchSource, RefusedInstruction
-from whit.errors.layer import BrokenLayer
+from whit.errors.layer import BrokenLayer, HostileLayer
 from whit.layer.stack import Found, Stack
 from whit.store.snapshots import Draft, remove
 from whit.store.steps import key_of
@@ -215,8 +215,10 @@ def is_archive(path: str) -> bool:
 
     try:
         with open_archive(path) as stream:
-            for _ in LayerReader(stream):
+            for _ in LayerReader(stream, as_engines=True):
                 return True
+    except HostileLayer:
+        return True  # so that it is refused, and not copied
     except (WhitError, OSError, EOFError, LZMAError, ValueError):
         return False
     return False
@@ -234,6 +236,8 @@ def _unpack(path: str, target: Target, draft: Draft, destination: str, manner: M
         with open_archive(path) as stream:
             unpack_layer(stream, place)
     except (BrokenLayer, OSError, EOFError, LZMAError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         raise RefusedInstruction(
             f"ADD: {os.path.basename(path)} is a damaged archive: {error}",
             hint="with --unpack=false it is copied as it is",
