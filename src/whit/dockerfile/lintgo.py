@@ -10,6 +10,7 @@ import re
 from whit.dockerfile import instructions as i
 from whit.dockerfile import rules
 from whit.dockerfile.findings import Book
+from whit.dockerfile.gitrefs import is_remote
 from whit.dockerfile.graph import (
     BuildGraph,
     FromBuildContext,
@@ -22,6 +23,7 @@ from whit.dockerfile.graph import (
 from whit.dockerfile.patterns import Patterns
 
 _GO_BUILD = re.compile(r"\bgo\s+(?:build|install)\b[^&|;\n]*")
+_TOOL = re.compile(r"\bgo\s+install\b.*@")
 _GO_LINE = re.compile(r"\bgo\s+(?:build|install|test|run|mod\s+download|mod\s+vendor)\b")
 _LDFLAGS = re.compile(r"-ldflags[= ]")
 # A variable that is a word of its own may hold any flags; one in -o's value may not.
@@ -39,8 +41,12 @@ _SECRET_FILES = re.compile(
 )
 _CERTIFICATES = re.compile(r"cert|/ssl|ca-bundle|/pki", re.IGNORECASE)
 # Directories that every base with files has.
-_USUAL = ("/", "/bin", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/etc", "/opt", "/tmp",
-          "/home", "/root", "/srv", "/var", "/lib", "/sbin", "/usr/sbin", "/var/lib")  # fmt: skip
+_USUAL = (
+    "/", "/bin", "/etc", "/etc/apt/sources.list.d", "/etc/apt/trusted.gpg.d", "/etc/default",
+    "/etc/ssl/certs", "/etc/sysctl.d", "/etc/systemd/system", "/home", "/lib", "/opt", "/root",
+    "/sbin", "/srv", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/local/bin",
+    "/usr/sbin", "/usr/share", "/var", "/var/lib",
+)  # fmt: skip
 
 
 def check_go(book: Book, graph: BuildGraph, ignored: Patterns | None) -> None:
@@ -49,6 +55,11 @@ def check_go(book: Book, graph: BuildGraph, ignored: Patterns | None) -> None:
     for stage in graph.stages:
         check.stage(stage)
     check.target()
+
+
+def _is_started(steps: list[Step]) -> bool:
+    """Whether the image says what to run; one that does not only carries files."""
+    return any(isinstance(step.instruction, i.Entrypoint | i.Cmd) for step in steps)
 
 
 class _Check:
@@ -100,8 +111,9 @@ class _Check:
             )
 
     def _one_file(self, one: i.Transfer) -> None:
+        local = [source for source in one.sources if not is_remote(source)]
         count = len(one.sources) + len(one.files)
-        is_many = count > 1 or any(set(source) & set("*?[") for source in one.sources)
+        is_many = count > 1 or any(set(source) & set("*?[") for source in local)
         end = one.destination
         if is_many and not end.endswith(("/", "/.")) and end not in (".", "..", ""):
             if "$" in end or (count == 1 and isinstance(one, i.Copy) and one.keeps_parents):
@@ -168,6 +180,8 @@ class _Check:
         )
         for match in _GO_BUILD.finditer(text):
             line = match[0]
+            if _TOOL.search(line):
+                continue  # a tool of the build
             found = _LDFLAGS.search(line)
             if found is None and _VARIABLE.search(_OUTPUT.sub("", line)):
                 continue  # flags may come from a variable
@@ -175,7 +189,7 @@ class _Check:
             if not re.search(r"(?:^|[\s\"'=])-s\b", flags) and "$" not in flags:
                 self._say(one, rules.GO_SYMBOLS_KEPT, "go build keeps symbols and DWARF",
                           'add -ldflags="-s -w"')  # fmt: skip
-            if "-trimpath" not in line and "-trimpath" not in env:
+            if "-trimpath" not in f"{env} {text}":
                 self._say(one, rules.GO_PATHS_KEPT, "go build keeps the paths of this build",
                           "add -trimpath")  # fmt: skip
             if not self._has_no_compiler(stage):
@@ -259,7 +273,8 @@ class _Check:
             self._without_shell(steps, bare)
         if isinstance(root, FromScratch):
             self._users(stage, steps)
-            if is_go and not has_run and not self._brings(steps, _CERTIFICATES):
+            is_program = is_go and not has_run and _is_started(steps)
+            if is_program and not self._brings(steps, _CERTIFICATES):
                 self._say(
                     _start(stage),
                     rules.NO_CERTIFICATES_IN_IMAGE,

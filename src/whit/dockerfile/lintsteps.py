@@ -99,7 +99,8 @@ class _Steps:
             )
 
     def _workdir(self, stage: Stage, one: i.Workdir) -> None:
-        if stage.index not in self._with_workdir and not one.path.startswith("/"):
+        is_absolute = one.path.startswith("/") or re.match(r"[A-Za-z]:", one.path)
+        if stage.index not in self._with_workdir and not is_absolute:
             self._book.say(
                 one,
                 rules.WORKDIR_RELATIVE_PATH,

@@ -200,7 +200,8 @@ def test_modules_that_are_fetched_again(steps: str, is_said: bool):
 
 def test_a_go_image_on_scratch_wants_certificates_and_one_on_alpine_less():
     build = GO + MODULES + "RUN CGO_ENABLED=0 go build -trimpath -ldflags=-s -o /app .\n"
-    assert own(build + SCRATCH + "COPY --from=build /app /\n") == [("NoCertificatesInImage", 7)]
+    start = 'COPY --from=build /app /\nENTRYPOINT ["/app"]\n'
+    assert own(build + SCRATCH + start) == [("NoCertificatesInImage", 7)]
     alpine = build + "FROM alpine:3.20\n"
     assert own(alpine + "COPY --from=build /app /\n") == [("BaseLargerThanNeeded", 7)]
     assert own(alpine + "RUN apk add git\nCOPY --from=build /app /\n") == []
@@ -280,3 +281,17 @@ def test_text_json_and_sarif():
     names = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert all(names[row["ruleIndex"]] == row["ruleId"] for row in run["results"])
     assert lint_lines(dockerfile, Linted(())) == ["nothing to say"]
+
+
+def test_what_real_files_do_is_let_alone():
+    build = GO + "RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /a .\n"
+    tool = GO + "RUN go install example.com/tool@latest && CGO_ENABLED=0 make\n"
+    for text in (
+        build + SCRATCH + "COPY --from=build /a /a\n",  # carries a file; nothing runs there
+        tool + SCRATCH + 'COPY --from=build /etc/ssl/certs /a /\nENTRYPOINT ["/a"]\n',
+        'FROM a:1\nADD https://e.example/x.git?ref=v1 /src/x\nENTRYPOINT ["/x"]\n',
+        "FROM debian:13\nCOPY --chmod=0644 a b /etc/default/\n",
+    ):
+        assert own(text) == [], text
+    windows = found("FROM a\nWORKDIR C:\\x\n").findings
+    assert not [finding for finding in windows if finding.rule.name == "WorkdirRelativePath"]
