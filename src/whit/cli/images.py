@@ -15,6 +15,7 @@ from whit.store.listing import Listed
 @click.option("--check", "checks", is_flag=True, help="Verify every byte of the store.")
 @click.option("--remove", is_flag=True, help="Remove the named images.")
 @click.option("--prune", is_flag=True, help="Free what no image uses.")
+@click.option("--keep", default="", metavar="SIZE", help="With --prune: at most so much cache.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.pass_context
 def command(
@@ -23,15 +24,21 @@ def command(
     checks: bool,
     remove: bool,
     prune: bool,
+    keep: str,
     as_json: bool,
 ) -> None:
     """List the images of the local store, newest first; NAMES limits the list.
+
+    --prune also takes of the cache of Dockerfile builds what no build used for a day (steps) or a
+    month (cache mounts, downloads); with --keep 5g more, what was not used for longest first.
 
     The store is an OCI layout: skopeo and crane open it at the path that is shown.
     """
     console: Console = context.obj
     if remove and not names:
         raise UsageError("--remove needs the names of images", hint="`whit images` lists them")
+    if keep and not prune:
+        raise UsageError("--keep goes with --prune", hint="whit images --prune --keep 5g")
     house = open_house()
     store = Store.open(house.store)
     for name in names if remove else ():
@@ -39,8 +46,10 @@ def command(
         console.say(f"removed {name}")
     if prune:
         from whit.build.dockerfile.upkeep import prune_cache
+        from whit.sandbox.spec import parse_memory
 
-        freed = store.prune() + prune_cache(house.cache, house.now)
+        bound = parse_memory(keep, "--keep") if keep else -1
+        freed = store.prune() + prune_cache(house.cache, house.now, bound)
         console.say(f"freed {size_text(freed)}")
     if checks:
         problems = store.check()

@@ -198,14 +198,14 @@ def parse_mount(text: str, here: str) -> Mount:
     return Mount(host, parts[1], "ro" in options)
 
 
-def parse_memory(text: str) -> int:
+def parse_memory(text: str, option: str = "--memory") -> int:
     """`64m` -> bytes; "" is no limit."""
     if not text:
         return 0
     scale = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1].lower(), 1)
     digits = text[:-1] if scale > 1 else text
     if not digits.isdigit():
-        raise BadRunOption(f"--memory {text!r} is no size", hint="write 64m, 512m or 1g")
+        raise BadRunOption(f"{option} {text!r} is no size", hint="write 64m, 512m or 1g")
     return int(digits) * scale
 
 

@@ -23,8 +23,6 @@ from whit.store.files import writing
 
 _ID_DIGITS = 20
 _NUMBERS = itertools.count()
-# Longer than any build that may still mean to use what it has just made.
-_YOUNG_SECONDS = 3600
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -96,17 +94,6 @@ class Snapshots:
                     remove(final)  # the same short name under another key, or damaged
                     os.rename(draft.path, final)
         return f"{final}/fs"
-
-    def prune(self, unused_seconds: float) -> int:
-        """Remove what was not used for so long; how many bytes that freed."""
-        limit = time.time() - max(unused_seconds, _YOUNG_SECONDS)
-        freed = 0
-        with writing(self.directory):
-            for entry in list(os.scandir(self.directory)):
-                if not entry.name.startswith("draft-") and entry.stat().st_mtime < limit:
-                    freed += size_of(entry.path)
-                    remove(entry.path)
-        return freed
 
     def _sweep(self) -> None:
         for entry in os.scandir(self.directory):

@@ -1,6 +1,5 @@
 """Snapshots appear complete or not at all, and dead drafts go."""
 
-import os
 from pathlib import Path
 
 from whit.store.snapshots import Snapshots
@@ -44,15 +43,3 @@ def test_another_key_with_the_same_short_name_is_a_miss(tmp_path: Path):
     with snapshots.draft() as draft:
         snapshots.settle(draft, key)
     assert snapshots.find(key[:20] + "0" * 44) is None
-
-
-def test_prune_removes_what_nobody_used(tmp_path: Path):
-    snapshots, old, new = Snapshots(str(tmp_path)), key_of("old"), key_of("new")
-    for key in (old, new):
-        with snapshots.draft() as draft:
-            (Path(draft.files) / "x").write_bytes(b"x" * 10_000)
-            snapshots.settle(draft, key)
-    os.utime(tmp_path / old[:20], (1, 1))
-    assert snapshots.prune(3600) >= 10_000
-    assert snapshots.find(old) is None
-    assert snapshots.find(new)

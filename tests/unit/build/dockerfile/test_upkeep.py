@@ -34,3 +34,20 @@ def test_what_was_not_used_for_long_goes(tmp_path: Path):
 
 def test_no_cache_is_nothing_to_free(tmp_path: Path):
     assert prune_cache(str(tmp_path / "none"), 0) == 0
+
+
+def test_with_a_bound_the_longest_unused_goes_first(tmp_path: Path):
+    snapshots = Snapshots(str(tmp_path / "snapshots"))
+    begun = 1_000_000_000
+    for number in range(5):
+        with snapshots.draft() as draft:
+            (Path(draft.files) / "x").write_bytes(b"x" * 100_000)
+            snapshots.settle(draft, key_of(str(number)))
+        place = tmp_path / "snapshots" / key_of(str(number))[:20]
+        os.utime(place, (begun + number, begun + number))
+    prune_cache(str(tmp_path), begun + 7200, 300_000)
+    assert [bool(snapshots.find(key_of(str(number)))) for number in range(5)] == [
+        False, False, False, True, True,
+    ]  # fmt: skip
+    prune_cache(str(tmp_path), begun + 7200, 0)
+    assert snapshots.find(key_of("4")), "what was just used stays"
