@@ -211,6 +211,9 @@ def _refuse(message: str, hint: str | None = None) -> NoReturn:
 
 def placed(mount: Mount, working_dir: str) -> Mount:
     """The mount with its target as an absolute path. Errors: BadInstruction for the root."""
+    if not mount.target and isinstance(mount, CacheMount | TmpfsMount):
+        kind = "cache" if isinstance(mount, CacheMount) else "tmpfs"
+        _refuse(f"--mount=type={kind} has no target", "add target=/a/path")
     if not mount.target and not isinstance(mount, BindMount):
         return mount
     target = posixpath.normpath(posixpath.join("/", working_dir, mount.target))

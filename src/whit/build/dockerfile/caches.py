@@ -26,8 +26,18 @@ if TYPE_CHECKING:
 _GREATEST_LINE = 4096
 
 
-def _place_of(room: Room, mount: CacheMount, number: int = 0) -> Path:
+def _place_of(
+    room: Room, mount: CacheMount, number: int = 0, reading: Reading | None = None
+) -> Path:
+    """A cache that begins with something, or for somebody, is another than the plain one of its
+    name, as with BuildKit.
+    """
     parts = ["cache mount", mount.id, str(number)]
+    owner = mount.owner
+    if owner.uid or owner.gid or owner.mode not in (None, 0o755):
+        parts.append(repr(owner))
+    if reading is not None:
+        parts += [reading.files.key if reading.files else reading.where, mount.source]
     return Path(room.cache) / "mounts" / key_of(*parts)[:20]
 
 
@@ -59,7 +69,7 @@ def cache_mount(
 
     number = 0
     while True:
-        place = _place_of(room, mount, number)
+        place = _place_of(room, mount, number, reading)
         lock = held.enter_context(_made(place))
         if mount.sharing is Sharing.LOCKED:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -64,6 +64,10 @@ class Target:
         """`path` with the links of the view below followed; this layer makes none on its way."""
         return self._below.resolve(path)
 
+    def begin_source(self) -> None:
+        """What one source links together, it does not link to files of another."""
+        self._linked.clear()
+
     # ---- directories ------------------------------------------------------------------------
 
     def make_directory(self, path: str, manner: Manner, mode: int = 0o755) -> None:

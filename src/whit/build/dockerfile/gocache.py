@@ -6,7 +6,7 @@ stage had nothing there itself.
 """
 
 from whit.dockerfile.graph import BuildGraph, FromStage, Stage
-from whit.dockerfile.instructions import BindMount, CacheMount, Copy, Run
+from whit.dockerfile.instructions import BindMount, CacheMount, Copy, Owner, Run
 from whit.layer.stack import Stack
 
 _PLACES = ("/usr/local/go/bin", "/usr/local/bin", "/usr/bin", "/usr/lib/go/bin")
@@ -52,8 +52,9 @@ def go_caches(
     home: str,
     taken: tuple[str, ...],
     run: Run,
+    owner: Owner,
 ) -> tuple[CacheMount, ...]:
-    """The mounts for one RUN; none where Go is not there or something else has the place."""
+    """The mounts for one RUN of `owner`; none where Go is not there, or where something else is."""
     path = env.get("PATH", "").split(":")
     if not any(below.find(below.resolve(f"{place}/go")) for place in (*path, *_PLACES) if place):
         return ()
@@ -68,7 +69,8 @@ def go_caches(
             continue
         if any(_meet(target, one) for one in taken) or below.names(below.resolve(target)):
             continue
-        found.append(CacheMount(target=target, id=f"whit {name} {stage.platform} {home}"))
+        identity = f"whit {name} {stage.platform} {home}"
+        found.append(CacheMount(target=target, id=identity, owner=owner))
     return tuple(found)
 
 

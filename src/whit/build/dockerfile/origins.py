@@ -61,9 +61,12 @@ def picked_in(
 ) -> tuple[Picked, ...]:
     """What all patterns mean, in their order. Errors: NoSuchSource."""
     found: list[Picked] = []
-    for source in sources:
+    for number, source in enumerate(sources):
         choose = pick_with_parents if keeps_parents else pick
-        found += choose(reading.stack, source, reading.where)
+        chosen = choose(reading.stack, source, reading.where)
+        found += (
+            [msgspec.structs.replace(one, number=number) for one in chosen] if number else chosen
+        )
     return tuple(found)
 
 

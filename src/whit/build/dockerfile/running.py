@@ -17,7 +17,6 @@ from whit.build.events import Said
 from whit.dockerfile.instructions import (
     BindMount,
     CacheMount,
-    Owner,
     Run,
     SecretMount,
     SshMount,
@@ -139,7 +138,7 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
         target.finish()
     lower = files.layers or (_empty(room),)
     with ExitStack() as held, open_workspace(Path(room.cache) / "run") as workspace:
-        mounts, more = _mounts(room, command, (account.uid, account.gid), workspace.path, held)
+        mounts, more = _mounts(room, command, workspace.path, held)
         request = StepRequest(
             args=command.args,
             env=(*command.env, *command.unseen),
@@ -233,7 +232,7 @@ Variables = tuple[tuple[str, str], ...]
 
 
 def _mounts(
-    room: Room, command: Command, user: tuple[int, int], workspace: Path, held: ExitStack
+    room: Room, command: Command, workspace: Path, held: ExitStack
 ) -> "tuple[tuple[StepMount, ...], Variables]":
     """The mounts of a step, and the variables that they bring."""
     from whit.sandbox.step import StepMount
@@ -258,9 +257,7 @@ def _mounts(
             if agents == 0:
                 variables.append(("SSH_AUTH_SOCK", socket))
             agents += 1
-    for cache in command.caches:
-        own = msgspec.structs.replace(cache, owner=Owner(*user))
-        found.append(cache_mount(room, own, None, held))
+    found += [cache_mount(room, cache, None, held) for cache in command.caches]
     if command.scripts:
         directory = workspace / "pipes"
         directory.mkdir()

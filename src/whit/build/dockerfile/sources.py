@@ -84,6 +84,7 @@ class Picked(msgspec.Struct, frozen=True):
     path: str
     found: Found
     above: str = ""
+    number: int = 0  # of the source that it fits, as the instruction lists them
 
 
 def pick(source: Stack, pattern: str, where: str) -> tuple[Picked, ...]:

@@ -37,7 +37,7 @@ from whit.dockerfile.graph import (
     Stage,
     Step,
 )
-from whit.dockerfile.instructions import CacheMount, Instruction, Run, Transfer, Workdir
+from whit.dockerfile.instructions import CacheMount, Instruction, Owner, Run, Transfer, Workdir
 from whit.dockerfile.mounts import placed
 from whit.dockerfile.places import Span, word_of
 from whit.dockerfile.shell import arguments_of
@@ -324,7 +324,8 @@ class Stages:
         env = ended.state.environment
         home = env.get("HOME") or account.home or "/"
         taken = taken_from(self._graph, stage.index)
-        return go_caches(stage, below, env, home, taken, run)
+        owner = Owner(account.uid, account.gid)
+        return go_caches(stage, below, env, home, taken, run, owner)
 
     def _move(self, stage: Stage, step: Step, ended: Ended, shown: str) -> Move:
         instruction = step.instruction

@@ -1,6 +1,7 @@
 """An expanded COPY or ADD and the files before it in, the files after it out (a door)."""
 
 import os
+import stat
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
@@ -140,7 +141,11 @@ def _write(
         made = Manner(owner=manner.owner, epoch=manner.epoch)
         mode = int(manner.mode, 8) & 0o777 if is_octal(manner.mode) else 0o755
         target.make_directory(target.resolve(move.destination), made, mode)
+    last = 0
     for one in picked:
+        if one.number != last:
+            last = one.number
+            target.begin_source()
         source = excluded(move.reading, one, move.is_hidden, reopens=move.reopens)
         if move.unpacks_local and one.found.is_file and is_archive(one.found.host):
             _unpack(one.found.host, target, draft, move.destination, manner)
@@ -249,25 +254,44 @@ def _unpack(path: str, target: Target, draft: Draft, destination: str, manner: M
     if root is None:
         raise AssertionError("a directory that was just made")
     slashed = destination if destination.endswith("/") else f"{destination}/"
+    named = _named(path)
     if manner.owner is not None:
-        _own_all(path, place, manner.owner)
+        _own_all(named, place, manner.owner)
+    _keep_implied(named, place, target, slashed)
     parents = Manner(owner=manner.owner, epoch=manner.epoch)
     target.make_directory(target.resolve(slashed), parents)
     target.copy(source, Picked("", "/", root), slashed, inside)
     remove(place)
 
 
-def _own_all(archive: str, place: str, owner: tuple[int, int]) -> None:
+def _named(archive: str) -> frozenset[str]:
+    """The paths that an archive says itself; it implies the directories above them."""
+    from whit.layer.read import LayerReader
+
+    with open_archive(archive) as stream:
+        return frozenset(entry.path.strip("/") for entry in LayerReader(stream, as_engines=True))
+
+
+def _own_all(named: frozenset[str], place: str, owner: tuple[int, int]) -> None:
     """--chown: what the archive names belongs to `owner`, directories that it only implies to
     root.
     """
-    from whit.layer.read import LayerReader
-
-    named: set[str] = set()
-    with open_archive(archive) as stream:
-        named.update(entry.path.strip("/") for entry in LayerReader(stream, as_engines=True))
     for directory, directories, names in os.walk(place):
         for name in (*directories, *names):
             path = f"{directory}/{name}"
             is_named = path[len(place) + 1 :] in named
             os.lchown(path, *(owner if is_named else (0, 0)))
+
+
+def _keep_implied(named: frozenset[str], place: str, target: Target, destination: str) -> None:
+    """A directory that an archive only implies stays as it is where it is already."""
+    for directory, names, _ in os.walk(place):
+        for name in names:
+            path = f"{directory}/{name}"
+            inside = path[len(place) + 1 :]
+            there = target.find(target.resolve(f"{destination}{inside}"))
+            if inside not in named and there is not None and there.is_directory:
+                os.chown(path, there.status.st_uid, there.status.st_gid)
+                os.chmod(path, stat.S_IMODE(there.status.st_mode))
+                times = (there.status.st_mtime_ns, there.status.st_mtime_ns)
+                os.utime(path, ns=times)
