@@ -142,7 +142,7 @@ def test_what_is_ignored_is_said_to_be(yard: Yard, context: Path) -> None:
     said = yard.build(context, status=1)
     assert "d/secret is in the build context, but its .dockerignore leaves it out" in said
     assert "hint: take it back with a last line !d/secret" in said
-    write(context, "FROM scratch\nCOPY d/secert /\n", d__secret="x", _DOT_dockerignore="")
+    write(context, "FROM scratch\nCOPY d/secrt /\n", d__secret="x", _DOT_dockerignore="")
     assert "did you mean 'secret'?" in yard.build(context, status=1)
 
 

@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,10 @@ _SHOWN_BYTES = 1 << 13
 _GREATEST_LINE = 4096
 _KILLED = 128 + 9
 _NO_OVERLAY = "cannot mount the step's file system"
+_SHELL_HINT = (
+    "begin with an image that has a shell; or run a program of the stage without one: "
+    'RUN ["/program", "argument"]'
+)
 _OVERLAY_HINT = (
     "inside a container that is often so: set WHIT_CACHE to a directory on a volume or a tmpfs; in "
     "user namespaces overlayfs needs Linux 5.11"
@@ -155,16 +159,8 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
         )
         lines = _Lines(lambda line: room.listen(Said(command.title, room.secrets.hidden(line))))
         runtime, host = room.find_runtime()
-        try:
+        with _explaining(room, command, below):
             outcome = run_step(request, runtime, workspace, host, lines.hear, room.stopper)
-        except CannotStart as error:
-            _explain(error, command, below)
-            raise
-        except RuntimeFailed as error:
-            if _NO_OVERLAY in (error.output or ""):
-                error.message = f"overlayfs does not take the file system of {room.cache}"
-                error.hint = _OVERLAY_HINT
-            raise
         lines.end()
         if outcome.status:
             again = again_command(workspace.name)
@@ -177,19 +173,25 @@ def _execute(room: Room, files: Files, command: Command, draft: Draft, below: St
             )
 
 
-def _explain(error: CannotStart, command: Command, below: Stack) -> None:
-    """What every second FROM scratch meets first."""
-    program = command.args[0]
-    again = (error.hint or "").rpartition(": ")[2]
-    error.hint = f"is it there, and executable? For an hour this opens a shell: {again}"
-    if program.startswith("/") and below.find(below.resolve(program)) is None:
-        error.message = f"there is no {program} in this stage"
-        error.output = ""
-        if command.run.command.is_shell:
-            error.hint = (
-                "begin with an image that has a shell; or run a program of the stage without one: "
-                'RUN ["/program", "argument"]'
-            )
+@contextmanager
+def _explaining(room: Room, command: Command, below: Stack) -> Iterator[None]:
+    """What every second FROM scratch meets first, and what builds inside of containers meet."""
+    try:
+        yield
+    except CannotStart as error:
+        again = (error.hint or "").rpartition(": ")[2]
+        error.hint = f"is it there, and executable? For an hour this opens a shell: {again}"
+        program = command.args[0]
+        if program.startswith("/") and below.find(below.resolve(program)) is None:
+            error.message = f"there is no {program} in this stage"
+            error.output = ""
+            error.hint = _SHELL_HINT if command.run.command.is_shell else error.hint
+        raise
+    except RuntimeFailed as error:
+        if _NO_OVERLAY in (error.output or ""):
+            error.message = f"overlayfs does not take the file system of {room.cache}"
+            error.hint = _OVERLAY_HINT
+        raise
 
 
 def _tail(output: bytes) -> str:
