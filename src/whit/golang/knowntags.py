@@ -29,6 +29,7 @@ class KnownTag(msgspec.Struct, frozen=True):
 KNOWN = (
     KnownTag("grpcnotrace", "google.golang.org/grpc", "traces of calls on /debug/requests"),
     KnownTag("nomsgpack", "github.com/gin-gonic/gin", "MsgPack bodies in gin"),
+    KnownTag("codec.notfastpath", "github.com/ugorji/go/codec", "speed of that codec"),
     KnownTag("nethttpomithttp2", STANDARD, "HTTP/2 in net/http"),
     KnownTag("disable_grpc_modules", "cloud.google.com/go/storage", "Cloud Storage over gRPC"),
     KnownTag("no_btrfs", "github.com/containerd/containerd", "the btrfs snapshotter"),
@@ -50,6 +51,7 @@ _ORDINARY = frozenset(
         *("linux", "nacl", "netbsd", "openbsd", "plan9", "solaris", "wasip1", "windows", "zos"),
         *("386", "amd64", "amd64p32", "arm", "armbe", "arm64", "arm64be", "loong64", "mips"),
         *("mipsle", "mips64", "mips64le", "mips64p32", "mips64p32le", "mipsx", "ppc", "ppc64"),
+        *("alpha", "m68k", "nios2", "sh", "shbe", "parisc", "ia64"),
         *("ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm", "unix"),
         *("cgo", "gc", "gccgo", "tinygo", "gopherjs", "race", "msan", "asan", "static", "noopt"),
         *("ignore", "tools", "tool", "generate", "test", "tests", "integration", "debug"),

@@ -44,8 +44,8 @@ def test_changes_have_a_sign_and_what_is_the_same_a_dash():
 
 def test_what_a_packer_costs_stands_beside_its_bytes():
     text = "\n".join(trial_lines(sample()))
-    assert "upx        400 ms  30.0 MB" in text
-    assert "unchanged   50 ms  9.00 MB" in text
+    assert "upx        400 ms           30.0 MB" in text
+    assert "unchanged   50 ms           9.00 MB" in text
 
 
 def test_times_are_said_to_be_measured_once_and_losses_are_named():
