@@ -6,6 +6,7 @@ import pytest
 
 from registry_case import whit
 from whit.build.house import open_house
+from whit.oci.graph import entries_of, platform_text
 from whit.store.blobs import Store
 
 pytestmark = pytest.mark.go
@@ -79,3 +80,19 @@ def test_names_from_version_control_need_it(module: Path):
     assert "{{.Version}} is asked for, and it is not known" in said
     _, said = whit("build", "./cmd/alpha", "-t", "app:{{.Wrong}}", cwd=module, status=1)
     assert "{{.Name}}" in said
+
+
+def test_all_platforms_are_those_that_the_sources_support(tmp_path: Path):
+    (tmp_path / "go.mod").write_text("module example.com/only\n\ngo 1.21\n")
+    constraint = "//go:build amd64 || arm64\n\n"
+    (tmp_path / "main.go").write_text(constraint + "package main\n\nfunc main() {}\n")
+    _, said = whit("build", ".", "-t", "only:1", "--platform", "all", cwd=tmp_path)
+    assert "left out linux/s390x: every Go file of a package is excluded" in said
+    store = Store.open(open_house().store)
+    entries = entries_of(store.content(store.digest_of("only:1")).root)
+    assert [platform_text(one.platform) for one in entries] == ["linux/amd64", "linux/arm64"]
+    store.close()
+    _, said = whit("build", ".", "--platform", "linux/arm64,linux/s390x", cwd=tmp_path, status=1)
+    assert "error[G002]" in said
+    (tmp_path / "main.go").write_text("//go:build plan9\n\npackage main\n\nfunc main() {}\n")
+    assert "error[G002]" in whit("build", ".", "--platform", "all", cwd=tmp_path, status=1)[1]

@@ -15,7 +15,9 @@ import msgspec
 
 from whit.build.events import Finished, Listener, Started, Warned
 from whit.build.request import Request
+from whit.errors import WhitError
 from whit.errors.binary import NotAProgram
+from whit.errors.golang import NoSuchTarget, NotForPlatform
 from whit.model.names import Platform
 from whit.model.program import Binary, Recipe
 
@@ -56,13 +58,18 @@ def start_programs(
     if prebuilt is not None:
         secrets = credentials.secrets if credentials is not None else None
         return Programs((prebuilt,), (), request.source, secrets=secrets)
+    takes_what_works = request.settings.platform.strip() == "all"
     if credentials is not None and credentials.is_given:
         from whit.build.apart import compile_apart
 
         apart = compile_apart(recipes_of(request), credentials, os.environ)
         secrets = credentials.secrets
-        return Programs((), apart.compilations, request.source, apart=apart, secrets=secrets)
-    return Programs((), _compilations(request, head, out), request.source)
+        return Programs(
+            (), apart.compilations, request.source,
+            apart=apart, secrets=secrets, takes_what_works=takes_what_works,
+        )  # fmt: skip
+    compilations = _compilations(request, head, out)
+    return Programs((), compilations, request.source, takes_what_works=takes_what_works)
 
 
 class Programs:
@@ -76,8 +83,12 @@ class Programs:
         *,
         apart: "Apart | None" = None,
         secrets: "Secrets | None" = None,
+        takes_what_works: bool = False,
     ) -> None:
-        """`secrets` are those of the build, which its images must not hold."""
+        """`secrets` are those of the build, which its images must not hold. With
+        `takes_what_works` platforms that Go or the sources do not support are left out.
+        """
+        self._takes_what_works = takes_what_works
         self._begun = perf_counter()
         self.secrets, self._apart = secrets, apart
         self._prebuilt, self._compilations, self._source = prebuilt, compilations, source
@@ -89,12 +100,22 @@ class Programs:
             listen(Started("compile", self._source))
         if self._apart is not None:
             listen(Finished("fetch", self._apart.detail, self._apart.seconds))
+        left_out: WhitError | None = None
         for compilation in self._compilations:
-            made = compilation.wait()
+            try:
+                made = compilation.wait()
+            except (NotForPlatform, NoSuchTarget) as error:
+                if not self._takes_what_works:
+                    raise
+                left_out = error
+                listen(Warned(f"left out {compilation.recipe.platform}: {error.message}"))
+                continue
             for warning in compilation.warnings:
                 listen(Warned(warning))
             listen(Finished("compile", _told(compilation, made), perf_counter() - self._begun))
             binaries += made
+        if not binaries and left_out is not None:
+            raise left_out
         return tuple(Opened(binary, map_file(binary.path)) for binary in binaries)
 
     def cancel(self) -> None:

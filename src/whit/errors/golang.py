@@ -15,6 +15,10 @@ class NoProgram(RequestError):
     code = "G002"
 
 
+class NotForPlatform(NoProgram):
+    """Its files are not meant for the platform; `--platform all` leaves that out."""
+
+
 class ChooseProgram(RequestError):
     """The source holds several programs and none was chosen, or two of one name."""
 

@@ -17,6 +17,7 @@ from whit.errors.golang import (
     NoProgram,
     NoSuchTarget,
     NoSuchVersion,
+    NotForPlatform,
     NotInstallable,
 )
 from whit.golang.process import Outcome
@@ -180,7 +181,7 @@ def _program_trouble(text: str, recipe: Recipe) -> WhitError | None:
             output=text,
         )
     if "build constraints exclude all Go files" in text:
-        return NoProgram(
+        return NotForPlatform(
             f"every Go file of a package is excluded for {recipe.platform} by its constraints",
             hint="check the //go:build lines and file names, and --tags",
             output=text,

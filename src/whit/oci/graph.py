@@ -157,9 +157,11 @@ def choose(index: Document, platform: Platform) -> Descriptor:
     entries = entries_of(index)
     found = [e for e in entries if _fits(e.platform, platform)]
     if found:
-        # The variant asked, else the first: indexes list the most common first.
+        # The variant asked, else the next older one. Where none was asked, and the common one is
+        # not there, the oldest runs on most machines.
         exact = [e for e in found if e.platform and _variant(e.platform) == _variant(platform)]
-        return (exact or found)[0]
+        order = max if _asks_variant(platform) else min
+        return exact[0] if exact else order(found, key=lambda e: _variant(e.platform or platform))
     unsaid = [e for e in entries if e.platform is None]
     if len(entries) == 1 and unsaid:
         return unsaid[0]
@@ -198,10 +200,13 @@ def platform_text(platform: PlatformDocument | None) -> str:
 def _fits(offered: PlatformDocument | None, asked: Platform) -> bool:
     if offered is None or (offered.os, offered.architecture) != (asked.os, asked.architecture):
         return False
-    have, want = _variant(offered), _variant(asked)
-    if asked.architecture == "arm":
-        return have <= want  # an older variant runs on a newer machine
-    return not asked.variant or have == want or not offered.variant
+    # An older variant runs on a newer machine.
+    return not _asks_variant(asked) or _variant(offered) <= _variant(asked)
+
+
+def _asks_variant(platform: Platform) -> bool:
+    """On arm, variants are so different that leaving it out means the common one."""
+    return bool(platform.variant) or platform.architecture == "arm"
 
 
 def _variant(platform: PlatformDocument | Platform) -> str:
