@@ -46,6 +46,8 @@ _INCOMPLETE = (
 )  # fmt: skip
 # With --offline a module at a version is looked for in the module cache, as if that were a proxy.
 _NOT_FETCHED = ("module lookup disabled by GOPROXY=off", "/cache/download/")
+_MODULE = re.compile(r"^go: downloading (\S+) (v\S+)", re.MULTILINE)
+_MOST_NAMED = 5
 _NO_PROGRAM = (
     "no Go files in", "go.mod file not found", "no main packages to build", "matched no packages",
     "cannot find main module", "directory not found", "no packages to build", "no such file or dir",
@@ -139,8 +141,10 @@ def _module_trouble(text: str, recipe: Recipe) -> WhitError | None:
             output=text,
         )
     if recipe.offline and _mentions(text, _NOT_FETCHED):
+        named = list(dict.fromkeys(_MODULE.findall(text)))[:_MOST_NAMED]
+        what = ", ".join(f"{path} {version}" for path, version in named)
         return ModulesIncomplete(
-            "a module is not in the module cache, and --offline forbids fetching it",
+            f"not in the module cache, and --offline forbids fetching: {what or 'a module'}",
             hint="build once without --offline, or run `go mod download` before",
             output=text,
         )
