@@ -1,4 +1,4 @@
-"""A private CA and a server certificate for localhost, made by openssl."""
+"""A private CA and a server certificate for this machine, made by openssl."""
 
 import subprocess
 from pathlib import Path
@@ -16,7 +16,9 @@ def make_certificates(place: Path) -> None:
         "-out", "ca.pem", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
     )  # fmt: skip
     openssl(*new, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
-    (place / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    (place / "names").write_text(
+        "subjectAltName=DNS:localhost,DNS:registry.example.test,IP:127.0.0.1\n"
+    )
     openssl(
         "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2",
         "-CAcreateserial", "-extfile", "names", "-out", "server.pem",

@@ -1,8 +1,10 @@
 """What a registry's clients go through in earnest: proxies, other makes, crowds, kills, memory."""
 
+import base64
 import json
 import os
 import random
+import select
 import signal
 import socket
 import subprocess
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from certificates import make_certificates
 from registry_case import Registry, images, registry, whit
 from whit.build.house import open_house
 from whit.model.image import Compression, Format
@@ -101,6 +104,20 @@ class Forward(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = forward  # noqa: N815 - its names
 
+    def do_CONNECT(self) -> None:
+        self.server.seen.append(f"CONNECT {self.path} {self.headers.get('Proxy-Authorization')}")
+        host, _, port = self.server.target.partition(":")
+        with socket.create_connection((host, int(port))) as beyond:
+            self.send_response(200)
+            self.end_headers()
+            ends = {self.connection: beyond, beyond: self.connection}
+            while True:
+                for end in select.select(ends, (), (), 30)[0]:
+                    if not (data := end.recv(1 << 16)):
+                        self.close_connection = True
+                        return
+                    ends[end].sendall(data)
+
 
 def test_a_proxy_is_used_and_no_proxy_is_heeded(
     there: Registry, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -124,6 +141,25 @@ def test_a_proxy_is_used_and_no_proxy_is_heeded(
         _, said = whit("copy", f"{name}/a/multi:1", "far:1", "--insecure", name, status=UNREACHABLE)
         assert "registry.example.test" in said
         assert len(proxy.seen) == before
+        proxy.shutdown()
+
+
+def test_tls_passes_through_a_proxy(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    images(store)
+    make_certificates(tmp_path)
+    tls = f", tls: {{certificate: {tmp_path}/server.pem, key: {tmp_path}/server.key}}"
+    name = "registry.example.test:5000"
+    (tmp_path / "whit.toml").write_text(f'[registries."{name}"]\nca = "ca.pem"\n')
+    with registry(tmp_path / "registry", tls) as there, Proxy(name, there.host) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//me:p%20w@"))
+        out, _ = whit("copy", "multi:1", f"{name}/a/multi:1", cwd=tmp_path)
+        assert out.endswith(store.digest_of("multi:1"))
+        known = base64.b64encode(b"me:p w").decode()
+        assert set(proxy.seen) == {f"CONNECT {name} Basic {known}"}
+        monkeypatch.setenv("https_proxy", proxy.url.replace("http:", "https:"))
+        _, said = whit("copy", f"{name}/a/multi:1", "back:1", cwd=tmp_path, status=1)
+        assert "name it as http://HOST:PORT" in said
         proxy.shutdown()
 
 
