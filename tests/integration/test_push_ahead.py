@@ -109,6 +109,8 @@ def test_an_unchanged_push_is_one_question(tmp_path: Path, monkeypatch: pytest.M
         assert (out, asked) == (first, ["HEAD", "HEAD"])  # the first is answered by 401
         assert "nothing changed" in said
         assert "there already" in said
+        # How it wants a login is known from then on.
+        assert build()[2] == ["HEAD"]
         # The tag moves: all is built and pushed, and the next start finds it again.
         whit("build", ".", "-t", f"{there.host}/a/hello:1", "--push", "--user", "1:1", cwd=project)
         out, said, asked = build()

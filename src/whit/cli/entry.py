@@ -17,11 +17,12 @@ def main() -> None:
     from whit.golang.places import cache_of
     from whit.store.unchanged import recall
 
-    answer = recall(cache_of(os.environ), sys.argv[1:])
+    cache = cache_of(os.environ)
+    answer = recall(cache, sys.argv[1:])
     if answer is not None and answer.asks:
         from whit.build.asking import still_there
 
-        answer = answer if still_there(answer.asks) else None
+        answer = answer if still_there(answer.asks, cache) else None
     if answer is not None:
         if not {"-q", "--quiet"} & set(sys.argv[1:]):
             sys.stderr.write("".join(f"{line}\n" for line in answer.lines))

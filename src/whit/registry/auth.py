@@ -46,6 +46,7 @@ class Authority:
         self._credential = credential
         self._lock = threading.RLock()
         self._basic = ""
+        self.challenge = ""  # the last one that was answered
         self._tokens: dict[tuple[str, ...], _Kept] = {}
 
     @property
@@ -76,6 +77,7 @@ class Authority:
 
             challenges = {one.scheme: one for one in reversed(read_challenges(header))}
             host = transport.endpoint.host
+            self.challenge = header
             if bearer := challenges.get("bearer"):
                 self._tokens[scopes] = self._bought(bearer, scopes, transport)
             elif "basic" in challenges:
