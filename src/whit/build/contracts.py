@@ -19,6 +19,7 @@ from whit.build.events import Finished, Listener, Started, Warned
 from whit.build.house import House
 from whit.build.request import Request
 from whit.build.settings import Settings
+from whit.build.templates import template_variables
 from whit.errors import WhitError
 from whit.errors.binary import NotAProgram
 from whit.errors.images import UnknownImage
@@ -121,7 +122,7 @@ def contract_of_program(
 
         seen = read_observed(os.path.join(home, settings.image.observed))
         contract = msgspec.structs.replace(contract, observed=seen)
-    return declared(contract, settings)
+    return declared(contract, settings, home)
 
 
 def _size(contract: Contract) -> str:
@@ -129,9 +130,17 @@ def _size(contract: Contract) -> str:
     return f"at least {variables} and {count_text(len(contract.flags), 'flag')}"
 
 
-def declared(contract: Contract, settings: Settings) -> Contract:
-    """The contract with what `[config]` in whit.toml says over it."""
+def declared(contract: Contract, settings: Settings, home: str) -> Contract:
+    """The contract with what templates name, and what `[config]` in whit.toml says over it."""
     found = {variable.name: variable for variable in contract.env}
+    for path, names in template_variables(settings, home).items():
+        for name, is_required in names.items():
+            old = found.get(name, Variable(name, secret=says_secret(name)))
+            found[name] = msgspec.structs.replace(
+                old,
+                required=old.required or is_required,
+                sources=(*old.sources, f"template: {path}"),
+            )
     for name, said in settings.config.items():
         old = found.get(name, Variable(name, secret=says_secret(name)))
         found[name] = Variable(

@@ -7,14 +7,15 @@ user the image has, in a directory on the host that only we may enter. A door.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from whit.bases.entry import EntryPlan
 from whit.build.contracts import broken, check
 from whit.build.envfile import MAX_BYTES, parse_env_file
 from whit.errors.request import BadSetting
 from whit.errors.secrets import BadSecret
-from whit.model.contract import LABEL, decode
+from whit.model.contract import LABEL, Contract, decode
 from whit.model.secret import Secrets
 from whit.oci.documents import Config
 
@@ -70,6 +71,24 @@ def refuse_unready(
             wrong,
         )
     return tuple(word for word in doubtful if word.partition(" ")[0] not in own)
+
+
+def file_variables(config: Config, env: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """NAME_FILE for every secret that has the name of a variable which may come from a file, and
+    that is not set otherwise.
+    """
+    run = config.config
+    planned = EntryPlan.read(run.entrypoint or ()) if run else None
+    label = (run.labels or {}).get(LABEL) if run else None
+    contract = (decode(label) if label is not None else None) or Contract()
+    read = {v.name.removesuffix("_FILE") for v in contract.env if v.name.endswith("_FILE")}
+    wanted = {one.lower(): one for one in (*(planned.files_of if planned else ()), *sorted(read))}
+    pairs = ((wanted.get(name.lower().replace("-", "_"), ""), name) for name in names)
+    return {
+        f"{variable}_FILE": f"{INSIDE}/{name}"
+        for variable, name in pairs
+        if variable and variable not in env and f"{variable}_FILE" not in env
+    }
 
 
 def read_env_file(path: str) -> tuple[dict[str, str], tuple[str, ...]]:

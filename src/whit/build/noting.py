@@ -171,6 +171,8 @@ def _settings_of(request: Request) -> Iterator[str]:
         yield f"{directory}/whit.toml"
         yield f"{directory}/go.mod"
     yield from (os.path.join(request.home, path) for path in request.settings.needs.ca_extra)
+    templates = request.settings.entry.templates
+    yield from (os.path.join(request.home, path) for path in templates.values())
     home = os.environ.get("HOME", "")
     config = os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
     yield from (f"{home}/.gitconfig", f"{config}/git/config", "/etc/gitconfig")

@@ -77,10 +77,10 @@ def planned(
         _providers(request, house, roots),
     )
     plan = _with_contract(plan, binary, facts, request, listen)
-    if request.settings.image.entry:
+    if request.settings.has_entry:
         from whit.build.entry import with_entry
 
-        plan = with_entry(plan, request.settings)
+        plan = with_entry(plan, request.settings, request.home)
     if request.keeps:
         from whit.build.kept import config_of, kept_document
 
@@ -110,12 +110,17 @@ def _refuse_other_platform(binary: Binary, facts: Facts, request: Request) -> No
 def declared_of(request: Request) -> Declared:
     """What the user said the program needs, paths made absolute."""
     settings, home = request.settings, request.home
+    written: tuple[str, ...] = ()
+    if settings.entry.templates:
+        from whit.build.templates import template_directories
+
+        written = template_directories(settings)
     return Declared(
         add=settings.needs.add,
         drop=settings.needs.drop,
         zones=settings.needs.zones,
         ca_extra=tuple(os.path.join(home, path) for path in settings.needs.ca_extra),
-        directories=settings.directories,
+        directories=tuple(dict.fromkeys((*settings.directories, *written))),
     )
 
 
@@ -186,7 +191,8 @@ def _with_contract(
 ) -> Plan:
     """The label of what the program reads, where one is asked for or variables are declared."""
     settings = request.settings
-    if not (settings.image.contract or settings.image.observed or settings.config):
+    is_wanted = settings.image.contract or settings.image.observed or settings.config
+    if not (is_wanted or settings.has_entry):
         return plan
     from whit.build.contracts import contract_of_program
     from whit.model.contract import LABEL, encode_label

@@ -101,6 +101,23 @@ class CompareSettings(msgspec.Struct, frozen=True, rename="kebab"):
     bases: dict[str, str] = {}
 
 
+class EntrySettings(msgspec.Struct, frozen=True, rename="kebab"):
+    """What a small program does before the image's own starts, and asks of it afterwards.
+
+    `wait` and `health` are probes (model/probe.py); `templates` maps the file that is written when
+    the image starts to its template here; `init` None is: where the program starts others.
+    """
+
+    init: bool | None = None
+    wait: tuple[str, ...] = ()
+    wait_seconds: int = 30
+    health: str = ""
+    health_interval_seconds: int = 30
+    health_timeout_seconds: int = 5
+    health_start_seconds: int = 0
+    templates: dict[str, str] = {}
+
+
 class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     packages: tuple[str, ...] = ()
     platform: str = ""
@@ -112,9 +129,15 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     output: OutputSettings = OutputSettings()
     secrets: SecretsSettings = SecretsSettings()
     config: dict[str, VariableSettings] = {}
+    entry: EntrySettings = EntrySettings()
     budget: BudgetSettings = BudgetSettings()
     compare: CompareSettings = CompareSettings()
     registries: dict[str, RegistrySettings] = {}
+
+    @property
+    def has_entry(self) -> bool:
+        """Whether a small program is asked to start first."""
+        return self.image.entry or self.entry != EntrySettings()
 
 
 SECTIONS: Mapping[str, type[msgspec.Struct]] = {
@@ -123,6 +146,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "needs": NeedsSettings,
     "output": OutputSettings,
     "secrets": SecretsSettings,
+    "entry": EntrySettings,
     "budget": BudgetSettings,
     "compare": CompareSettings,
 }
@@ -130,6 +154,7 @@ TABLES = (
     *("go.env", "image.env", "image.labels", "image.annotations", "files", "secrets.allow"),
     *("config", "registries"),
     *("budget.modules", "compare.bases"),
+    *("budget.modules", "entry.templates"),
 )
 
 

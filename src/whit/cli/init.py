@@ -41,7 +41,7 @@ EXAMPLE = """\
 # working-dir = "/"
 # volumes = []
 # stop-signal = "SIGTERM"
-# entry = true             # a small program starts first: NAME_FILE becomes NAME, checks
+# entry = true             # a program of 2 kB starts first: NAME_FILE becomes NAME, checks
 # contract = true          # a label that says what it reads from its environment (whit config show)
 # observed = "whit.observed.json"  # what `whit run --learn` noted, for the contract
 
@@ -78,6 +78,20 @@ EXAMPLE = """\
 # default = "postgres://db/app"
 # usage = "where the data is"
 # file = "/run/secrets/database-url"   # where it is read from, if it is a file
+
+# What that small program does besides; each puts it into the image (docs/configuration.md).
+[entry]
+# wait = ["tcp://db:5432", "file:/run/ready"]   # tcp http grpc file, before the program starts
+# wait-seconds = 30        # for all of them together; exit status 75 when they are over
+# health = "http://127.0.0.1:${PORT:-8080}/healthz"   # HEALTHCHECK: tcp http grpc exec
+# health-interval-seconds = 30
+# health-timeout-seconds = 5
+# health-start-seconds = 0
+# init = true              # stay as process 1; left out: where the program starts others
+
+[entry.templates]          # ${NAME} and ${NAME:-otherwise} are replaced when the image starts
+# "/run/app/config.yaml" = "deploy/config.yaml.tmpl"  # file that is written = its template here
+
 # A build that weighs more than this fails, before anything is sent anywhere.
 [budget]
 # image = "20MB"           # all files of the image

@@ -76,7 +76,7 @@ def command(
     """
     import os
 
-    from whit.build.handed import in_memory, read_env_file, refuse_unready
+    from whit.build.handed import file_variables, in_memory, read_env_file, refuse_unready
     from whit.build.secrets import read_secrets
     from whit.model.secret import Secrets
     from whit.sandbox.spec import Mount
@@ -88,17 +88,18 @@ def command(
     handed = read_secrets(secrets, os.environ, str(Path.cwd())) if secrets else Secrets()
     request = _request_of(words, variables)
 
-    def check(config: "Config") -> None:
+    def ready(config: "Config") -> dict[str, str]:
         if not unchecked:
             doubtful = refuse_unready(config, variables, handed, image)
             console.say([f"warning: {one}" for one in doubtful])
+        return file_variables(config, variables, (secret.name for secret in handed))
 
     with ExitStack() as stack:
         lesson = _lesson(stack, console) if learn else None
         files = stack.enter_context(in_memory(handed))
         more = tuple(Mount(host, inside, read_only=True) for host, inside in files)
         request = msgspec.structs.replace(request, mounts=(*request.mounts, *more))
-        status = run_reference(open_house(), image, arguments, request, check, lesson)
+        status = run_reference(open_house(), image, arguments, request, ready, lesson)
     context.exit(status)
 
 
@@ -148,11 +149,11 @@ def run_reference(
     reference: str,
     arguments: tuple[str, ...],
     request: object = None,
-    check: "Callable[[Config], None] | None" = None,
+    ready: "Callable[[Config], dict[str, str]] | None" = None,
     lesson: "Lesson | None" = None,
 ) -> int:
-    """Run an image of the store; its config fills in what `request` leaves out. `check` sees the
-    config before anything starts; `lesson` traces it.
+    """Run an image of the store; its config fills in what `request` leaves out. `ready` sees the
+    config before anything starts, and says variables that the run has besides; `lesson` traces it.
     """
     from whit.oci.documents import Config, decode
     from whit.prove.observe import can_run
@@ -163,8 +164,7 @@ def run_reference(
     store = Store.open(house.store)
     image = found_or_pulled(reference, store)
     document = decode(Config, image.config, "the image's config")
-    if check is not None:
-        check(document)
+    more = ready(document) if ready is not None else {}
     config = document.config
     if not can_run(image.platform):
         raise ForeignPlatform(
@@ -179,17 +179,17 @@ def run_reference(
             f"{reference} names no program to start", hint="name one: --entrypoint /PROGRAM"
         )
     own = tuple(_variable(text) for text in (config.env or ()) if config) if config else ()
-    ready = msgspec.structs.replace(
+    started = msgspec.structs.replace(
         given,
         args=tuple(args),
         user=given.user or (config.user if config else ""),
-        env=tuple({**dict(own), **dict(given.env)}.items()),
+        env=tuple({**dict(own), **dict(given.env), **more}.items()),
         working_dir=(config.working_dir if config else "") or "/",
     )
     layers = [partial(store.open_blob, layer.digest, layer.size) for layer in image.layers]
-    tracer = lesson.words(ready.args[0], ready.working_dir) if lesson is not None else ()
+    tracer = lesson.words(started.args[0], started.working_dir) if lesson is not None else ()
     try:
-        return run_image(layers, ready, Path(house.cache), tracer=tracer).status
+        return run_image(layers, started, Path(house.cache), tracer=tracer).status
     except BrokenLayer as error:
         error.hint = error.hint or (
             f"the store is damaged: `whit images --check` says where; build {reference} again"

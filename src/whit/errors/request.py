@@ -45,6 +45,12 @@ class BadManifest(RequestError):
     code = "C011"
 
 
+class BadProbe(RequestError):
+    """What is to be asked or waited for is nothing that the entry program knows."""
+
+    code = "C012"
+
+
 class BadDestination(RequestError):
     """A `--to` that names no destination whit knows, or one that cannot be written."""
 

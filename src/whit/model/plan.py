@@ -123,6 +123,15 @@ class Dropped(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Health(msgspec.Struct, frozen=True):
+    """How an engine asks whether the program is well."""
+
+    command: tuple[str, ...]
+    interval_seconds: int = 30
+    timeout_seconds: int = 5
+    start_seconds: int = 0
+
+
 class RunConfig(msgspec.Struct, frozen=True):
     """How the image starts: the part of an OCI image config that a plan decides."""
 
@@ -135,6 +144,7 @@ class RunConfig(msgspec.Struct, frozen=True):
     ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     stop_signal: str = ""
+    health: Health | None = None
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
 

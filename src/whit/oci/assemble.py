@@ -10,10 +10,11 @@ import msgspec
 from whit.errors.images import BadTime
 from whit.model.image import MEDIA_CONFIG, MEDIA_MANIFEST, Image, Layer
 from whit.model.names import Platform, digest_of
-from whit.model.plan import RunConfig
+from whit.model.plan import Health, RunConfig
 from whit.oci.documents import (
     Config,
     Descriptor,
+    HealthDocument,
     History,
     Manifest,
     Nothing,
@@ -22,6 +23,7 @@ from whit.oci.documents import (
     encode,
 )
 
+_NANOSECONDS = 1_000_000_000
 _DAY_SECONDS = 86_400
 _YEAR_10000 = 253_402_300_800  # RFC 3339 years have four digits
 
@@ -67,21 +69,36 @@ def _config(layers: tuple[Layer, ...], config: RunConfig, moment: str) -> Config
         os=platform.os,
         variant=platform.variant,
         created=moment,
-        config=RunDocument(
-            user=config.user,
-            exposed_ports=_set(_port(port) for port in config.ports),
-            env=tuple(f"{name}={value}" for name, value in config.env) or None,
-            entrypoint=config.entrypoint or None,
-            cmd=config.cmd or None,
-            volumes=_set(config.volumes),
-            working_dir=config.working_dir,
-            labels=dict(sorted(config.labels)) or None,
-            stop_signal=config.stop_signal,
-        ),
+        config=run_document(config),
         rootfs=RootFs(type="layers", diff_ids=tuple(layer.diff_id for layer in layers)),
         history=tuple(
             History(created=moment, created_by=f"whit: {_said(layer)}") for layer in layers
         ),
+    )
+
+
+def run_document(config: RunConfig) -> RunDocument:
+    """How an image that is planned starts, as its config says it."""
+    return RunDocument(
+        user=config.user,
+        exposed_ports=_set(_port(port) for port in config.ports),
+        env=tuple(f"{name}={value}" for name, value in config.env) or None,
+        entrypoint=config.entrypoint or None,
+        cmd=config.cmd or None,
+        volumes=_set(config.volumes),
+        working_dir=config.working_dir,
+        labels=dict(sorted(config.labels)) or None,
+        stop_signal=config.stop_signal,
+        healthcheck=_health(config.health) if config.health else None,
+    )
+
+
+def _health(health: Health) -> HealthDocument:
+    return HealthDocument(
+        test=("CMD", *health.command),
+        interval=health.interval_seconds * _NANOSECONDS,
+        timeout=health.timeout_seconds * _NANOSECONDS,
+        start_period=health.start_seconds * _NANOSECONDS,
     )
 
 
