@@ -5,6 +5,7 @@ wrong is told without a byte of it.
 """
 
 import csv
+import json
 import os
 import shlex
 import stat
@@ -16,7 +17,8 @@ from whit.model.secret import Secret, Secrets
 MAX_SECRET_BYTES = 1 << 20
 COMMAND_LIMIT_SECONDS = 60
 _FORM = "write it as id=NAME,src=FILE, id=NAME,env=VARIABLE or 'id=NAME,\"cmd=COMMAND\"'"
-_KEYS = ("id", "src", "source", "env", "cmd", "type")
+_WAYS = ("env", "cmd", "sops", "age")
+_KEYS = ("id", "src", "source", *_WAYS, "key", "identity", "type")
 
 
 def read_secrets(texts: Iterable[str], env: Mapping[str, str], directory: str) -> Secrets:
@@ -31,11 +33,15 @@ def _read(text: str, env: Mapping[str, str], directory: str) -> Secret:
     source = words.get("src") or words.get("source") or ""
     if words.get("type") == "env" and source:
         words["env"], source = source, ""
-    ways = [way for way in (source, words.get("env"), words.get("cmd")) if way]
+    ways = [way for way in (source, *(words.get(way) for way in _WAYS)) if way]
     if len(ways) > 1:
         raise BadSecret(f"secret {name} has two sources", hint=_FORM)
     if words.get("cmd"):
-        value = _from_command(name, words["cmd"], env, directory)
+        value = _from_command(name, _split(name, words["cmd"]), env, directory)
+    elif words.get("sops"):
+        value = _from_command(name, _sops(words), env, directory)
+    elif words.get("age"):
+        value = _from_command(name, _age(name, words, env), env, directory)
     elif words.get("env") or (not ways and name in env):
         value = _from_variable(name, words.get("env") or name, env)
     else:
@@ -85,11 +91,40 @@ def _from_file(name: str, path: str) -> bytes:
     return _bounded(name, value)
 
 
-def _from_command(name: str, command: str, env: Mapping[str, str], directory: str) -> bytes:
+def _split(name: str, command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise BadSecret(f"secret {name}: its command: {error}", hint="mind the quotes") from None
+
+
+def _sops(words: Mapping[str, str]) -> list[str]:
+    """One value of a file (`key=db.password`), or all of it, on a pipe and nowhere else."""
+    key = "".join(f"[{json.dumps(part)}]" for part in words.get("key", "").split(".") if part)
+    extract = ["--extract", key] if key else []
+    return ["sops", "--decrypt", *extract, _path(words["sops"])]
+
+
+def _age(name: str, words: Mapping[str, str], env: Mapping[str, str]) -> list[str]:
+    identity = words.get("identity") or env.get("AGE_IDENTITY") or env.get("SOPS_AGE_KEY_FILE")
+    if not identity:
+        raise BadSecret(
+            f"secret {name}: no identity to decrypt it with",
+            hint=f"id={name},age=FILE,identity=KEYFILE, or set AGE_IDENTITY",
+        )
+    return ["age", "--decrypt", "--identity", _path(identity), _path(words["age"])]
+
+
+def _path(text: str) -> str:
+    """A path that no command takes for an option."""
+    path = os.path.expanduser(text)
+    return path if path.startswith("/") else f"./{path}"
+
+
+def _from_command(name: str, words: list[str], env: Mapping[str, str], directory: str) -> bytes:
     import subprocess
 
     try:
-        words = shlex.split(command)
         done = subprocess.run(
             words,
             env=dict(env),
@@ -99,6 +134,11 @@ def _from_command(name: str, command: str, env: Mapping[str, str], directory: st
             check=False,
             timeout=COMMAND_LIMIT_SECONDS,
         )
+    except FileNotFoundError:
+        raise BadSecret(
+            f"secret {name}: there is no program {words[0]}",
+            hint=f"install {words[0]}, or put it on PATH",
+        ) from None
     except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise BadSecret(

@@ -12,8 +12,11 @@ from whit.errors.request import ContractBroken
 
 if TYPE_CHECKING:
     from whit.build.contracts import Described
+    from whit.build.deploying import Directory
+    from whit.model.plan import Plan
+    from whit.oci.documents import RunDocument
 
-KINDS = ("compose", "kubernetes", "quadlet", "helm-values")
+KINDS = ("compose", "kubernetes", "quadlet", "systemd", "helm-values")
 
 
 @click.group("config", epilog="Example: whit config check app:1.2 --env-file .env")
@@ -98,40 +101,69 @@ def check(console: Console, image: str, env_file: Path | None, secrets: str | No
 @click.option("--name", default="", metavar="NAME", help="Of the service [the image's].")
 @click.pass_obj
 def emit(console: Console, kind: str, image: str, name: str) -> None:
-    """Write a manifest: secrets referenced, root read-only, capabilities dropped."""
-    from whit.report.manifests import Deployed, manifest, service_name
+    """Write a manifest: secrets referenced, root read-only, capabilities dropped.
 
-    described = _described(image, console)
-    run = described.config.config if described.config is not None else None
-    deployed = Deployed(
-        name=name or service_name(image),
-        reference=image,
-        user=run.user if run else "",
-        ports=tuple(run.exposed_ports or ()) if run else (),
-        volumes=(
-            *(run.volumes or () if run else ()),
-            *described.contract.observed.written_directories,
-        ),
-        contract=described.contract,
-    )
+    Memory is mounted exactly where the program writes, probes are those of [entry] health, and what
+    is required and has no value has to be filled in before anything starts. systemd is a unit for
+    the image's files without an engine, quadlet one for podman 4.4 or newer.
+    """
+    from whit.build.deploying import deployed_of
+    from whit.report.manifests import manifest, service_name
+
+    described, run, directories = _to_deploy(image, console)
+    deployed = deployed_of(described, name or service_name(image), run, directories)
     console.out(manifest(kind, deployed).rstrip())
+
+
+def _to_deploy(
+    image: str, console: Console
+) -> "tuple[Described, RunDocument | None, dict[str, Directory]]":
+    """An image of the store, or one that is only planned."""
+    from whit.build.deploying import directories_of, directories_of_tree
+    from whit.errors.images import UnknownImage
+    from whit.store.blobs import Store
+
+    if _is_source(image):
+        from whit.oci.assemble import run_document
+
+        described, plan = _planned(image, console)
+        return described, run_document(plan.config), directories_of_tree(plan.tree())
+    house = open_house()
+    described = _described(image, console)
+    store = Store.open(house.store)
+    try:
+        directories = directories_of(store.find(image), store)
+    except UnknownImage:  # a contract can be read where the image is not
+        directories = {}
+    return described, described.config.config if described.config else None, directories
+
+
+def _is_source(image: str) -> bool:
+    """A path, or a module path at a version (example.com/app@v1.2.3), which no image's name looks
+    like.
+    """
+    path, at, version = image.partition("@")
+    is_module = bool(at) and not version.startswith("sha256:") and "." in path.partition("/")[0]
+    return is_module or image.startswith((".", "/")) or os.path.isdir(image)
 
 
 def _described(image: str, console: Console) -> "Described":
     """An image's contract, or that of a source with what whit.toml declares."""
-    from whit.build.contracts import Described, contract_of_image, contract_of_program
+    from whit.build.contracts import contract_of_image
 
-    if not (image.startswith((".", "/")) or os.path.isdir(image) or _is_module(image)):
-        return contract_of_image(image, open_house())
+    if _is_source(image):
+        return _planned(image, console)[0]
+    return contract_of_image(image, open_house())
+
+
+def _planned(source: str, console: Console) -> "tuple[Described, Plan]":
     from whit.build.call import plan_images, request_of
+    from whit.build.contracts import Described, contract_of_program
+    from whit.report.manifests import service_name
 
-    request = request_of(image, {})
+    request = request_of(source, {})
     planned = plan_images(request, listen=console.hear)[0]
     contract = contract_of_program(planned.binary, planned.facts, request, console.hear)
-    return Described(image, contract)
-
-
-def _is_module(text: str) -> bool:
-    """A module path at a version, example.com/app@v1.2.3, which no image's name looks like."""
-    path, at, version = text.partition("@")
-    return bool(at) and not version.startswith("sha256:") and "." in path.partition("/")[0]
+    said = request.settings.image.name
+    named = said if said and "{{" not in said else service_name(source)
+    return Described(named, contract), planned.plan

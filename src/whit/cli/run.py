@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "secrets",
     multiple=True,
     metavar="id=NAME,…",
-    help="A file in memory, /run/secrets/NAME: src=FILE, env=VAR or cmd=….",
+    help="A file in memory, /run/secrets/NAME: src=FILE, env=VAR, cmd=…, sops=FILE, age=FILE.",
 )
 @click.option("--learn", is_flag=True, help="Note what it uses in whit.observed.json (strace).")
 @click.option("--unchecked", is_flag=True, help="Start it whatever its contract says.")

@@ -34,7 +34,13 @@ def test_every_way_to_give_a_secret(tmp_path: Path):
         ("id=a,src=large", "larger than 1 MiB"),
         ("id=a,env=NOT_THERE", "NOT_THERE is not set"),
         ("id=a,cmd=false", "ended with 1"),
-        ("id=a,cmd=/no/such/command", "did not run"),
+        ("id=a,cmd=/no/such/command", "there is no program /no/such/command"),
+        ("id=a,cmd=/etc", "did not run"),
+        ("id=a,cmd='", "No closing quotation"),
+        ("id=a,sops=empty", "there is no program sops"),
+        ("id=a,age=empty", "no identity to decrypt it with"),
+        ("id=a,age=empty,identity=x", "there is no program age"),
+        ("id=a,age=empty,sops=empty", "two sources"),
         ("id=a,src=empty,env=HOME", "two sources"),
         ("src=empty", "no usable id"),
         ("id=../x,src=empty", "no usable id"),
@@ -48,6 +54,6 @@ def test_what_cannot_be_had_is_an_error(tmp_path: Path, text: str, said: str):
     (tmp_path / "large").write_bytes(bytes(MAX_SECRET_BYTES + 1))
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(BadSecret) as caught:
-        value(text, tmp_path, {"PATH": os.defpath})
+        value(text, tmp_path, {"PATH": "/no/such:/bin" if "age" not in text else "/no/such"})
     assert said in caught.value.message
     assert "hunter2" not in caught.value.message
