@@ -7,6 +7,8 @@ then go on over lines. The last of a name counts, and twice is worth a word.
 import re
 
 MAX_BYTES = 1 << 20
+_ESCAPED = re.compile(r"\\(.)")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*)", re.DOTALL)
 
 
@@ -14,7 +16,9 @@ def parse_env_file(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     """Never a value in what is said: it may be a secret."""
     found: dict[str, str] = {}
     wrong: list[str] = []
-    lines = iter(enumerate(text.splitlines(), 1))
+    # Only a line feed ends a line: a value may hold what Unicode calls one.
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    lines = iter(enumerate(text.split("\n"), 1))
     for number, line in lines:
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
@@ -35,7 +39,7 @@ def parse_env_file(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
                 rest += "\n" + more[1]
             value = rest[: _end(rest, quote) - 1] if _end(rest, quote) else rest
             if quote == '"':
-                value = value.replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\")
+                value = _ESCAPED.sub(lambda m: _ESCAPES.get(m[1], m[0]), value)
         else:
             value = re.split(r"\s+#", value)[0].rstrip()
         if name in found:

@@ -47,7 +47,9 @@ def command(console: Console, /, file: str, output: Path | None, **words: Any) -
     manifests = read_manifests(file, sys.stdin.buffer)
     for place in (place for manifest in manifests for place in manifest.left):
         at = f"{place.file}:{place.line}:{place.column}"
-        console.say(f"warning: {at}: whit:// stands inside of other text, and is left as it is")
+        console.say(
+            f"warning: {at}: whit:// names no program as it stands here, and is left as it is"
+        )
     sources = {mention.source for manifest in manifests for mention in manifest.mentions}
     request = request_from(words | {"source": "."})
     _check_names(request.names, sources)

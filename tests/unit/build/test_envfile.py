@@ -18,6 +18,23 @@ def test_an_env_file_as_people_write_it():
     assert wrong == ("line 9: A is there twice, the last one counts", "line 10 is no NAME=value")
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('A="a\\\\n"', "a\\n"),
+        ('A="a\\nb\\tc\\q"', "a\nb\tc\\q"),
+        ("A='a\\n'", "a\\n"),
+        ("\ufeffA=1\r\nB=2\r\n", "1"),
+        ("A=x\u2028y\x0bz", "x\u2028y\x0bz"),
+        ('A="one\n\ntwo" # more', "one\n\ntwo"),
+        ("A=''", ""),
+    ],
+)
+def test_quotes_and_line_ends(text: str, value: str):
+    env, wrong = parse_env_file(text)
+    assert (env["A"], wrong) == (value, ())
+
+
 def test_a_quote_without_end_is_said_and_ends():
     env, wrong = parse_env_file("A='open\nB=1\n")
     assert wrong == ("line 1: the quote of A is never closed",)
