@@ -153,8 +153,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
 TABLES = (
     *("go.env", "image.env", "image.labels", "image.annotations", "files", "secrets.allow"),
     *("config", "registries"),
-    *("budget.modules", "compare.bases"),
-    *("budget.modules", "entry.templates"),
+    *("budget.modules", "compare.bases", "entry.templates"),
 )
 
 

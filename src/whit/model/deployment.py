@@ -4,6 +4,8 @@ The rule of the type: it says what an image is given and what it may do, and hol
 secret.
 """
 
+import re
+
 import msgspec
 
 from whit.model.contract import Contract, Variable
@@ -71,3 +73,8 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
         file = f"{variable.name}_FILE"
         known = variable.name in self.by_file or self.contract.variable(file) is not None
         return file if known else ""
+
+
+def volume_name(path: str) -> str:
+    """A name that DNS takes (RFC 1123), for what is mounted at a path."""
+    return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")[:60] or "data"

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from whit.model.deployment import Deployed
+from whit.model.deployment import Deployed, volume_name
 from whit.model.plan import Health
-from whit.report.manifests import volume_name
 
 
 def compose(deployed: Deployed) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from whit.model.deployment import Deployed
+from whit.model.deployment import Deployed, volume_name
 from whit.model.names import Reference
-from whit.report.manifests import volume_name
 
 # What the restricted profile asks for (Pod Security Standards), and a root that stays as it is.
 RESTRICTED: dict[str, Any] = {

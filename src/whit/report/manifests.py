@@ -48,10 +48,6 @@ def service_name(text: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", last.lower()).strip("-")[:63] or "app"
 
 
-def volume_name(path: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")[:60] or "data"
-
-
 def _wanted(kind: str, deployed: Deployed) -> str:
     """What somebody has to give before it starts, as comments."""
     if kind == "compose":

@@ -1,7 +1,6 @@
 """What is to run in, the lines of a unit out: podman's quadlet, and a service without an engine."""
 
-from whit.model.deployment import FIRST_FREE_PORT, Deployed
-from whit.report.manifests import volume_name
+from whit.model.deployment import FIRST_FREE_PORT, Deployed, volume_name
 
 # systemd.exec(5): nothing of the host but what a program without privileges has to have.
 _CONFINED = (
