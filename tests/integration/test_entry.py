@@ -428,3 +428,60 @@ def test_what_nothing_asks_for_is_left_out(project: Path):
     out, said = whit("plan", ".", cwd=project)
     assert "/.whit/entry" not in out
     assert "no program starts before this one" in out + said
+
+
+# In namespaces of its own: hosts and resolv.conf of the test's, a name server on loopback, and a
+# port that only 127.0.0.2 has.
+NAMES = """
+import socket, struct, subprocess, sys, threading
+entry, place = sys.argv[1:]
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+for name in ("hosts", "resolv.conf"):
+    subprocess.run(["mount", "--bind", f"{place}/{name}", f"/etc/{name}"], check=True)
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+web = socket.create_server(("127.0.0.2", 80))
+asked = []
+
+def answer():
+    while True:
+        question, client = server.recvfrom(512)
+        name, at = [], 12
+        while question[at]:
+            name.append(question[at + 1 : at + 1 + question[at]].decode())
+            at += 1 + question[at]
+        kind = struct.unpack_from(">H", question, at + 1)[0]
+        asked.append((".".join(name), kind))
+        alias = b"\\xc0\\x0c\\0\\5\\0\\1\\0\\0\\0\\1\\0\\2\\xc0\\x0c"
+        found = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\1\\0\\4\\x7f\\0\\0\\2"
+        is_it = name == ["db", "shop", "example"] and kind == 1
+        flags = b"\\x81\\x80" if is_it or name[:1] == ["db"] else b"\\x81\\x83"
+        head = question[:2] + flags + b"\\0\\1\\0" + bytes([2 * is_it]) + b"\\0\\0\\0\\0"
+        body = question[12:] + (alias + found if is_it else b"")
+        server.sendto(b"\\xff" * 30, client)
+        server.sendto(head + body, client)
+
+threading.Thread(target=answer, daemon=True).start()
+for host in ("127.0.0.2", "alias", "db", "db.shop.example", "db.shop.example."):
+    done = subprocess.run([entry, "-s", "5", "-p", f"tcp://{host}:80"])
+    print(host, done.returncode)
+print(subprocess.run([entry, "-s", "5", "-p", "tcp://other:80"], capture_output=True).returncode)
+print(asked[0], ("other.shop.example", 28) in asked)
+"""
+
+
+@pytest.mark.sandbox
+def test_names_are_found_in_hosts_and_by_dns(full: Path):
+    place = full.parent
+    (place / "hosts").write_text("127.0.0.1 localhost\n127.0.0.2\tsome alias # comment\n")
+    (place / "resolv.conf").write_text(
+        "; a comment\nnameserver\nnameserver 127.0.0.1\nsearch none.example shop.example\n"
+        "options ndots:5\n"
+    )
+    (place / "script.py").write_text(NAMES)
+    words = ["unshare", "-rmn", sys.executable, place / "script.py", full, place]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split("\n") == [
+        "127.0.0.2 0", "alias 0", "db 0", "db.shop.example 0", "db.shop.example. 0", "1",
+        "('db.none.example', 1) True", "",
+    ], done.stderr  # fmt: skip

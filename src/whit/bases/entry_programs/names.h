@@ -284,9 +284,10 @@ static void ask_dns(const char *host)
         word = word_of(&line);
         if (!word)
             continue;
-        if (is_same(word, "nameserver") && server_count < MOST_SERVERS && (word = word_of(&line))) {
+        if (is_same(word, "nameserver")) {
+            word = server_count < MOST_SERVERS ? word_of(&line) : 0;
             found_count = 0;
-            if (add_literal(word)) { /* byte by byte: a copy in one would ask for memcpy */
+            if (word && add_literal(word)) { /* byte by byte: a copy in one would ask for memcpy */
                 for (i = 0; i < (int)sizeof *found; i++)
                     ((char *)(servers + server_count))[i] = ((char *)found)[i];
                 server_count++;
