@@ -1,10 +1,10 @@
 """An image of the store or a source in, what a manifest has to know of it out.
 
-Where the program writes is read from the image: a directory that its user may write to is there for
-that, since nothing is in an image without a need.
+Where the program writes was observed, or is read from the image: a directory that its user may
+write to is there for that, since nothing is in an image without a need.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -36,6 +36,7 @@ def deployed_of(
     """Errors: none; what an image says in no known form is left out."""
     run = run or RunDocument()
     entry = EntryPlan.read(run.entrypoint or ())
+    observed = described.contract.observed
     written = tuple(sorted({to.rpartition("/")[0] for _, to in (entry.templates if entry else ())}))
     volumes = tuple(run.volumes or ())
     env = dict(text.partition("=")[::2] for text in run.env or ())
@@ -45,9 +46,11 @@ def deployed_of(
         reference=described.name,
         contract=described.contract,
         user=run.user,
-        ports=tuple(_ports(run.exposed_ports or ())),
+        ports=tuple(_ports(run.exposed_ports or observed.listens)),
         volumes=volumes,
-        scratch=_scratch({*writable(directories, run.user), *written}, volumes),
+        scratch=_scratch(
+            {*writable(directories, run.user), *written, *observed.written_directories}, volumes
+        ),
         written=written,
         by_file=entry.files_of if entry else (),
         health=health,
@@ -56,6 +59,7 @@ def deployed_of(
         env=tuple(env.items()),
         working_dir=run.working_dir or "/",
         stop_signal=run.stop_signal,
+        capabilities=observed.capabilities,
     )
 
 
@@ -99,9 +103,16 @@ def writable(directories: Mapping[str, Directory], user: str) -> list[str]:
     return found
 
 
-def _scratch(paths: Iterable[str], volumes: tuple[str, ...]) -> tuple[str, ...]:
+def _scratch(paths: Collection[str], volumes: tuple[str, ...]) -> tuple[str, ...]:
     kept = tuple(f"{volume.rstrip('/')}/" for volume in volumes)
-    return tuple(sorted(path for path in paths if not f"{path}/".startswith(kept)))
+    return tuple(
+        sorted(
+            path
+            for path in paths
+            if not f"{path}/".startswith((*kept, *_OF_THE_ENGINE))
+            and not any(path.startswith(f"{other}/") for other in paths)
+        )
+    )
 
 
 def _ports(texts: Iterable[str]) -> Iterable[tuple[int, str]]:

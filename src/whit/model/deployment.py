@@ -20,7 +20,7 @@ NOBODY = "65532:65532"
 class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     """`volumes` are paths that keep what is written, `scratch` those that need not, `written` the
     ones of them that hold what templates became. `by_file` are variables that may come from the
-    file that NAME_FILE names.
+    file that NAME_FILE names. `capabilities` are those that a run was seen to use (NET_RAW).
     """
 
     name: str
@@ -38,6 +38,7 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     env: tuple[tuple[str, str], ...] = ()
     working_dir: str = "/"
     stop_signal: str = ""
+    capabilities: tuple[str, ...] = ()
 
     @property
     def plain(self) -> list[Variable]:

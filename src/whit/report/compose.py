@@ -19,6 +19,8 @@ def compose(deployed: Deployed) -> dict[str, Any]:
         "pids_limit": 200,
         "restart": "unless-stopped",
     }
+    if deployed.capabilities:
+        service["cap_add"] = list(deployed.capabilities)
     if environment:
         service["environment"] = environment
     if deployed.ports:

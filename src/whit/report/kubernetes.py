@@ -117,11 +117,17 @@ def _container(deployed: Deployed) -> dict[str, Any]:
         ]
     container |= _probes(deployed)
     container["resources"] = RESOURCES
-    container["securityContext"] = RESTRICTED
+    container["securityContext"] = _security(deployed)
     mounts = _volumes(deployed)[1]
     if mounts:
         container["volumeMounts"] = mounts
     return container
+
+
+def _security(deployed: Deployed) -> dict[str, Any]:
+    if not deployed.capabilities:
+        return RESTRICTED
+    return RESTRICTED | {"capabilities": {"drop": ["ALL"], "add": list(deployed.capabilities)}}
 
 
 def _pod_security(deployed: Deployed) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What is to run in, the lines of a unit out: podman's quadlet, and a service without an engine."""
 
-from whit.model.deployment import FIRST_FREE_PORT, Deployed, volume_name
+from whit.model.deployment import Deployed, volume_name
 
 # systemd.exec(5): nothing of the host but what a program without privileges has to have.
 _CONFINED = (
@@ -22,6 +22,7 @@ def quadlet(deployed: Deployed) -> list[str]:
     lines = ["[Unit]", f"Description={_text(deployed.name)}", "", "[Container]"]
     lines += [f"Image={deployed.reference}", f"User={uid}", *([f"Group={gid}"] if gid else [])]
     lines += ["ReadOnly=true", "ReadOnlyTmpfs=false", "DropCapability=all", "NoNewPrivileges=true"]
+    lines += [f"AddCapability={name}" for name in deployed.capabilities]
     lines += ["PodmanArgs=--memory=256m --pids-limit=200", *_settings(deployed)]
     for variable in deployed.secret:
         secret = f"{deployed.name}-{variable.name.lower().replace('_', '-')}"
@@ -72,10 +73,10 @@ def systemd(deployed: Deployed) -> list[str]:
             lines.append(f"# {variable.name} is only read from the environment:")
             optional = "" if variable.required else "-"
             lines.append(f"EnvironmentFile={optional}{source}.env")
-    low = any(port < FIRST_FREE_PORT for port, _ in deployed.ports)
-    bind = "CAP_NET_BIND_SERVICE" if low else ""
-    lines += [f"CapabilityBoundingSet={bind}", f"AmbientCapabilities={bind}", *_CONFINED]
-    if not low:
+    may = {*deployed.capabilities, *(["NET_BIND_SERVICE"] if deployed.needs_low_port else [])}
+    bounds = " ".join(f"CAP_{name}" for name in sorted(may))
+    lines += [f"CapabilityBoundingSet={bounds}", f"AmbientCapabilities={bounds}", *_CONFINED]
+    if not may:
         lines.append("PrivateUsers=yes")
     lines += [f"TemporaryFileSystem={path}:mode=1777,size=64M" for path in deployed.scratch
               if path not in ("/tmp", "/var/tmp")]  # fmt: skip

@@ -99,6 +99,19 @@ def test_kubernetes():
     assert "# required, in the ConfigMap app: URL (where it is)" in manifest("kubernetes", DEPLOYED)
 
 
+def test_capabilities_are_those_that_were_observed():
+    deployed = Deployed(
+        name="app", reference="app:1", contract=Contract(), capabilities=("NET_RAW",)
+    )  # fmt: skip
+    assert documents("compose", deployed)[0]["services"]["app"]["cap_add"] == ["NET_RAW"]
+    pod = documents("kubernetes", deployed)[0]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["securityContext"]["capabilities"] == {
+        "drop": ["ALL"], "add": ["NET_RAW"],
+    }  # fmt: skip
+    assert "AddCapability=NET_RAW" in manifest("quadlet", deployed)
+    assert "AmbientCapabilities=CAP_NET_RAW\n" in manifest("systemd", deployed)
+
+
 PROBES = (
     "tcp://localhost:1",
     "grpc://[::1]:9/svc",
