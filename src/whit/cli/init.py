@@ -79,7 +79,7 @@ EXAMPLE = """\
 # usage = "where the data is"
 # file = "/run/secrets/database-url"   # where it is read from, if it is a file
 
-# What that small program does besides; each puts it into the image (docs/configuration.md).
+# What that small program does besides; each puts it into the image (docs/starting.md).
 [entry]
 # wait = ["tcp://db:5432", "file:/run/ready"]   # tcp http grpc file, before the program starts
 # wait-seconds = 30        # for all of them together; exit status 75 when they are over
