@@ -205,6 +205,10 @@ def check(
         given = [word for word, is_there in ((name, name in env), (file, file in env)) if is_there]
         if len(given) == 2:
             wrong.append(f"{name} and {file} are both set: only one can count")
+        elif given and in_file:
+            wrong.append(
+                f"{given[0]} is set, and a secret of its name is there: only one can count"
+            )
         if variable.required and not given and not in_file:
             wrong.append(f"{name} is required and not set" + _usage(variable))
         value = env.get(name)

@@ -51,10 +51,14 @@ def in_memory(secrets: Secrets) -> Iterator[tuple[tuple[str, str], ...]]:
 
 
 def refuse_unready(
-    config: Config, env: Mapping[str, str], secrets: Secrets, reference: str
+    config: Config,
+    env: Mapping[str, str],
+    secrets: Secrets,
+    reference: str,
+    unusable: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """What is worth a look, where the image carries a contract. Errors: ContractBroken, with all
-    that is wrong at once.
+    that is wrong at once; `unusable` is what is known to be already.
     """
     run = config.config
     label = (run.labels or {}).get(LABEL) if run else None
@@ -64,6 +68,7 @@ def refuse_unready(
     own = dict(text.partition("=")[::2] for text in run.env or ())
     sizes = {secret.name: len(secret.reveal()) for secret in secrets}
     wrong, doubtful = check(contract, {**own, **env}, sizes)
+    wrong = (*unusable, *wrong)
     if wrong:
         raise broken(
             f"{reference} was not started: {{}} wrong with its configuration",
@@ -89,6 +94,44 @@ def file_variables(config: Config, env: Mapping[str, str], names: Iterable[str])
         for variable, name in pairs
         if variable and variable not in env and f"{variable}_FILE" not in env
     }
+
+
+def unreadable(
+    config: Config, env: Mapping[str, str], mounts: Iterable[tuple[str, str]], user: str
+) -> tuple[str, ...]:
+    """Files that a variable names, that are mounted and that the image's user may not read: what
+    the program says then is only that there is no such file, or nothing.
+    """
+    run = config.config
+    uid, _, gid = (user or (run.user if run else "")).partition(":")
+    if uid in ("", "0", "root"):
+        return ()
+    wrong = []
+    for name, value in env.items():
+        host = _mounted(value, mounts) if name.endswith("_FILE") else ""
+        if not host:
+            continue
+        try:
+            status = os.stat(host)
+        except OSError as error:
+            wrong.append(f"{name}: {host}: {error.strerror}")
+            continue
+        # A user's own files are root's in there, and another's for everybody else.
+        is_theirs = os.geteuid() == 0 and uid == str(status.st_uid) and status.st_mode & 0o400
+        is_groups = os.geteuid() == 0 and gid == str(status.st_gid) and status.st_mode & 0o040
+        if not (status.st_mode & 0o004 or is_theirs or is_groups):
+            wrong.append(f"{name}: {host} cannot be read by the image's user, {uid}")
+    return tuple(wrong)
+
+
+def _mounted(path: str, mounts: Iterable[tuple[str, str]]) -> str:
+    """Where on the host a path of the run lies; nothing where no mount has it."""
+    for host, inside in mounts:
+        if path == inside:
+            return host
+        if path.startswith(f"{inside.rstrip('/')}/") and ".." not in path.split("/"):
+            return os.path.join(host, path[len(inside.rstrip("/")) + 1 :])
+    return ""
 
 
 def read_env_file(path: str) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -76,7 +76,13 @@ def command(
     """
     import os
 
-    from whit.build.handed import file_variables, in_memory, read_env_file, refuse_unready
+    from whit.build.handed import (
+        file_variables,
+        in_memory,
+        read_env_file,
+        refuse_unready,
+        unreadable,
+    )
     from whit.build.secrets import read_secrets
     from whit.model.secret import Secrets
     from whit.sandbox.spec import Mount
@@ -90,7 +96,9 @@ def command(
 
     def ready(config: "Config") -> dict[str, str]:
         if not unchecked:
-            doubtful = refuse_unready(config, variables, handed, image)
+            mounts = [(mount.host, mount.container) for mount in request.mounts]
+            blocked = unreadable(config, variables, mounts, request.user)
+            doubtful = refuse_unready(config, variables, handed, image, blocked)
             console.say([f"warning: {one}" for one in doubtful])
         return file_variables(config, variables, (secret.name for secret in handed))
 

@@ -4,6 +4,8 @@ The rule of the type: it says "at least these". A name that is put together when
 stands in no file. It travels in the image as one compact label.
 """
 
+import re
+
 import msgspec
 
 LABEL = "dev.whit.contract"
@@ -11,6 +13,10 @@ LABEL = "dev.whit.contract"
 MAX_LABEL_BYTES = 64 << 10
 # What a label is cut to: with its flags and their usages a large program says ten times as much.
 COMPACT_LABEL_BYTES = 16 << 10
+# What would end a name where names are written: in a shell, an env file, a unit or YAML.
+_NAME = re.compile(r"""[^\s="'`$\\{}\ufffd]+""")
+# Control characters, as JSON writes them and as they are: a terminal would obey them.
+_CONTROL = re.compile(r"\\u00(?:0[0-8b-f]|1[0-9a-f]|7f|[89][0-9a-f])|[\x7f-\x9f]", re.IGNORECASE)
 
 
 class Variable(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -174,9 +180,9 @@ def decode(text: str) -> Contract | None:
     if len(text) > MAX_LABEL_BYTES:
         return None
     try:
-        contract = msgspec.json.decode(text, type=Contract)
+        contract = msgspec.json.decode(_CONTROL.sub("\ufffd", text), type=Contract)
     except (msgspec.DecodeError, UnicodeError):
         return None
     names = [*(v.name for v in contract.env), *(f.name for f in contract.flags)]
-    is_honest = all(name and name.isprintable() and "=" not in name for name in names)
+    is_honest = all(name.isprintable() and _NAME.fullmatch(name) for name in names)
     return contract if contract.version == 1 and is_honest else None

@@ -67,6 +67,7 @@ def test_everything_wrong_is_listed_at_once():
         ({"DB_PASSWORD": "x", "TOKEN": "y"}, {}, ()),
         ({"TOKEN_FILE": "/t"}, {"db_password": 3}, ()),
         ({"TOKEN": "x", "TOKEN_FILE": "/t"}, {"DB_PASSWORD": 3}, ("TOKEN and TOKEN_FILE",)),
+        ({"TOKEN": "x", "DB_PASSWORD": "y"}, {"token": 3}, ("TOKEN is set, and a secret",)),
         ({"TOKEN": " ", "DB_PASSWORD": "x"}, {}, ("TOKEN is required and empty",)),
         ({"TOKEN": "x" * 140_000, "DB_PASSWORD": "x"}, {}, ("TOKEN is longer",)),
     ],

@@ -17,10 +17,19 @@ def test_a_label_gives_the_contract_back():
     "text",
     ["", "garbage", "[]", '{"env":[{"name":""}]}', '{"env":[{"name":"A=B"}]}',
      '{"env":[{"name":"A\\u001b[31m"}]}', '{"version":2}', "{" * 5000,
+     '{"env":[{"name":"A B"}]}', '{"env":[{"name":"A\\nB"}]}', '{"env":[{"name":"${A}"}]}',
+     '{"env":[{"name":"A\x9bm"}]}', '{"flags":[{"name":"a: b"}]}',
      '{"env":[{"name":1}]}', '{"usage":"' + "x" * 70_000 + '"}'],
 )  # fmt: skip
 def test_a_hostile_label_is_no_contract(text: str):
     assert decode(text) is None
+
+
+def test_what_a_terminal_would_obey_is_not_read():
+    label = '{"env":[{"name":"A","usage":"\\u001b]0;x\\u0007 two\\nlines"}]}'
+    contract = decode(label)
+    assert contract is not None
+    assert contract.env[0].usage == "\ufffd]0;x\ufffd two\nlines"
 
 
 def test_what_breaks_a_deployment_comes_first():
