@@ -23,13 +23,16 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Engine:
-    """`command(context, dockerfile)` is what a user would type, once the engine is there."""
+    """`command(context, dockerfile)` is what a user would type, once the engine is there; `forget`
+    takes away what it keeps of earlier builds.
+    """
 
     name: str
     version: str
     command: Callable[[Path, str], tuple[str, ...]]
     environment: dict[str, str]
     before: Callable[[], None] = lambda: None
+    forget: Callable[[], None] = lambda: None
 
 
 @contextmanager
@@ -118,7 +121,12 @@ def buildah(_: Path, work: Path, base: GolangImage) -> Iterator[Engine]:
                 "-f", str(context / dockerfile), "-t", IMAGE, str(context),
             )  # fmt: skip
 
-        yield Engine("buildah", f"{version} ({driver})", command, {})
+        def forget() -> None:
+            # Layers of earlier builds are images without names; the base has one and stays.
+            subprocess.run([*start, "rmi", "-f", IMAGE], check=False, capture_output=True)
+            subprocess.run([*start, "rmi", "--prune"], check=False, capture_output=True)
+
+        yield Engine("buildah", f"{version} ({driver})", command, {}, forget=forget)
     except Failed as failure:
         raise Absent(f"buildah: {failure}") from failure
     finally:
@@ -147,9 +155,15 @@ def docker(_: Path, __: Path, base: GolangImage) -> Iterator[Engine]:
         # The next build takes the name from this image, and only its identity finds it then.
         made.update(output_of([program, "image", "ls", "-q", "--no-trunc", IMAGE]).split())
 
+    def forget() -> None:
+        for image in made:
+            subprocess.run([program, "rmi", "-f", image], check=False, capture_output=True)
+        prune = [program, "image", "prune", "-f", "--filter", f"label={LABEL}"]
+        subprocess.run(prune, check=False, capture_output=True)
+
     try:
         yield Engine(
-            "docker", f"{facts}, legacy builder", command, {"DOCKER_BUILDKIT": "0"}, before
+            "docker", f"{facts}, legacy builder", command, {"DOCKER_BUILDKIT": "0"}, before, forget
         )
     finally:
         before()

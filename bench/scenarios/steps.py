@@ -2,7 +2,8 @@
 
 20 steps       small RUNs, each done anew
 30 stages      side by side, each a COPY and a RUN, gathered by a last one
-10,000 files   one COPY of a context of which one file changed, and of which none did
+10,000 files   one COPY of a context of which one file changed, and of which none did; one RUN that
+               makes as many, so that what it changed has to be found and packed
 """
 
 import itertools
@@ -53,6 +54,7 @@ def _cases(
         (f"{STAGES} stages", _write_stages, _new_marker, stage.rounds(3, 1)),
         (f"COPY {FILES:,} files, one changed", _write_files, _new_file, stage.rounds(3, 1)),
         (f"COPY {FILES:,} files, no change", _write_files, _nothing, stage.rounds(5, 2)),
+        (f"RUN that makes {FILES:,} files", _write_copied, _new_marker, stage.rounds(3, 1)),
     ):
         contenders = []
         for engine in ("whit", *(one.name for one in engines)):
@@ -108,6 +110,15 @@ def _write_files(context: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{number}\n" * 20)
     (context / "Dockerfile").write_text("FROM scratch\nCOPY files /files\n")
+
+
+def _write_copied(context: Path) -> None:
+    """The files come into the stage once; each round copies them again."""
+    _write_files(context)
+    lines = [f"FROM {REFERENCE}", "COPY files /files", "COPY marker /marker"]
+    lines += ["RUN busybox cp -r /files /copied"]
+    (context / "Dockerfile").write_text("\n".join(lines) + "\n")
+    _new_marker(context)
 
 
 def _new_marker(context: Path) -> None:
