@@ -29,7 +29,13 @@ def contract_lines(contract: Contract, *, everything: bool = False) -> list[str]
         lines += aligned(rows, indent="  ")
     elif names:
         lines += ["", f"and {count_text(names, 'variable')} that only libraries read (--all)"]
-    return [*lines, "", "at least these: a name that is put together at run time is in no file"]
+    lines += ["", "at least these: a name that is put together at run time is in no file"]
+    return [_plain(line) for line in lines]
+
+
+def _plain(line: str) -> str:
+    """A label comes from whoever made the image: nothing of it may steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in line)
 
 
 _OBSERVED = {
