@@ -60,6 +60,13 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def go_cache() -> str:
+    """Where Go keeps what is compiled, before a test has a home of its own."""
+    command = ["go", "env", "GOCACHE"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
 def olareg(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Olareg]:
     """One that is trusted and logged in to, from the directory and the home of the test."""
     make_certificates(tmp_path)
@@ -170,6 +177,28 @@ def test_an_artifact_is_listed_among_the_referrers_of_its_subject(olareg: Olareg
     # And it comes back with every byte.
     whit("copy", f"{olareg.host}/team/multi:bill", "oci:again:bill")
     assert Path("again/blobs/sha256", digest_of(manifest)[7:]).read_bytes() == manifest
+
+
+def test_a_contract_is_a_referrer_of_its_image(
+    go_cache: str, olareg: Olareg, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GOCACHE", go_cache)
+    _log_in(olareg)
+    place = Path("program")
+    place.mkdir()
+    (place / "go.mod").write_text("module example.test/app\n\ngo 1.21\n")
+    (place / "main.go").write_text(
+        'package main\n\nimport "os"\n\nfunc main() { println(os.Getenv("LEVEL")) }\n'
+    )
+    name = f"{olareg.host}/team/app:1"
+    out, _ = whit(
+        "build", "-t", name, "--push", "--set", "image.contract=true", "./program",
+    )  # fmt: skip
+    digest = out.rpartition("@")[2]
+    found = olareg.get(f"/v2/team/app/referrers/{digest}")["manifests"]
+    assert isinstance(found, list)
+    assert [one["artifactType"] for one in found] == ["application/vnd.whit.contract.v1+json"]
+    assert olareg.get("/v2/team/app/tags/list")["tags"] == ["1"]
 
 
 def _descriptor(media_type: str, data: bytes) -> dict[str, object]:
