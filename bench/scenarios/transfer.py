@@ -125,7 +125,8 @@ class Peers:
 
     def items(self, registry: Registry) -> list[tuple[str, list[Contender]]]:
         first, second = f"{registry.host}/bench/one:1", f"{registry.host}/bench/two:1"
-        self.engines.load(self.layout, self.work, (first, second))
+        own = (_tagged(first, "docker"), _tagged(second, "docker"))
+        self.engines.load(self.layout, self.work, own)
 
         def filled() -> None:
             registry.empty()
@@ -135,7 +136,7 @@ class Peers:
             ("push", self._contenders(self._pushes(first), registry.empty)),
             ("push again", self._contenders(self._pushes(first), lambda: None)),
             ("push to another repository", self._contenders(self._pushes(second), filled)),
-            ("pull", self._contenders(self._pulls(first), lambda: self._clear(first, second))),
+            ("pull", self._contenders(self._pulls(first), lambda: self._clear(first, *own))),
         ]
 
     def _contenders(
@@ -162,9 +163,11 @@ class Peers:
                 *(f"oci:{self.layout}", f"docker://{target}"),
             )
         if self.engines.docker:
-            found["docker"] = (self.engines.docker, "push", "-q", target)
+            # Another image has another tag, or each would undo what the one before it pushed.
+            found["docker"] = (self.engines.docker, "push", "-q", _tagged(target, "docker"))
         if self.engines.buildctl:
-            sent = f"type=image,name={target},push=true,registry.insecure=true"
+            named = _tagged(target, "buildkit")
+            sent = f"type=image,name={named},push=true,registry.insecure=true"
             found["BuildKit"] = (
                 *self.engines.buildctl, *build_words(self.context, "Dockerfile"),
                 *("--output", f"{sent},compression=uncompressed,force-compression=true"),
@@ -190,6 +193,10 @@ class Peers:
             shutil.rmtree(self.work / name, ignore_errors=True)
         for name in names if self.engines.docker else ():
             subprocess.run([self.engines.docker, "rmi", name], check=False, capture_output=True)
+
+
+def _tagged(name: str, tag: str) -> str:
+    return f"{name.rpartition(':')[0]}:{tag}"
 
 
 def _largest_blob(layout: Path) -> Path:
