@@ -1,9 +1,7 @@
 """Ranges of data in, each booked: symbols, types, interface tables, embedded files, the rest. Pure.
 
-    itab        0 interface type, 8 type, 16 hash of the type, 24 entries of its methods
     embed file  name (pointer, length), data (pointer, length), 16 bytes of a hash
-Both prove themselves: the hash of an itab is its type's, that of a file its content's, as the
-compiler counts it.
+It proves itself: the hash is its content's, as the compiler counts it.
 """
 
 import hashlib
@@ -12,6 +10,7 @@ import numpy as np
 
 from whit.binary.elf import Elf
 from whit.binary.intervals import Claim, Intervals, Range
+from whit.binary.itabs import itabs_among
 from whit.binary.ledger import Ledger, Numbers
 from whit.binary.moduledata import Landmarks
 from whit.binary.packages import GENERATED, package_of
@@ -24,7 +23,6 @@ EMBEDDED = "(embedded files)"
 RUNTIME = "runtime"
 # A hash of 16 bytes has fewer different ones in a case of a million; tables of numbers have less.
 _DISTINCT_BYTES = 9
-_INTERFACE = 20
 
 
 def book_data(
@@ -119,25 +117,14 @@ def _with_names(words: References, types: Types) -> References:
 
 
 def _itab_claim(ledger: Ledger, elf: Elf, types: Types, words: References) -> Claim:
-    """Two pointers to types in a row, an interface first, and then the hash of the second."""
-    none = np.zeros(0, np.int64)
-    if not len(types.addresses):
-        return Claim(none, none, none)
-    order = np.argsort(words.places, kind="stable")
-    places, targets = words.places[order], words.targets[order]
-    index = np.searchsorted(types.addresses, targets)
-    index[index == len(types.addresses)] = 0
-    is_type = types.addresses[index] == targets
-    pair = is_type[:-1] & is_type[1:] & (places[1:] - places[:-1] == 8)
-    pair &= types.kinds[index[:-1]] == _INTERFACE
-    at = np.flatnonzero(pair)
-    hashes = words_at(elf, places[at] + 16) & 0xFFFFFFFF
-    at = at[hashes == types.hashes[index[at + 1]]]
+    places, interfaces, concretes = itabs_among(
+        elf, words, types.addresses, types.kinds, types.hashes
+    )
     owners = []
-    for interface, concrete in zip(index[at].tolist(), index[at + 1].tolist(), strict=True):
+    for interface, concrete in zip(interfaces.tolist(), concretes.tolist(), strict=True):
         name = f"itab {types.names[concrete]}, {types.names[interface]}"
         owners.append(ledger.own(types.packages[concrete] or GENERATED, name))
-    return Claim(places[at], np.zeros(len(at), np.int64), np.array(owners, np.int64))
+    return Claim(places, np.zeros(len(places), np.int64), np.array(owners, np.int64))
 
 
 def _embedded_claim(ledger: Ledger, elf: Elf, words: References) -> Claim:

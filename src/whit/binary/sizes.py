@@ -26,6 +26,7 @@ from whit.binary.packages import C_CODE, Modules, package_of
 from whit.binary.symtab import STT_FUNC, Symbols, read_symbols
 from whit.binary.tables import SECTION, Records, book_tables, function_names, read_records
 
+RELOCATIONS = "(relocations)"
 # Sections that are nobody's: what they are for is all there is to say.
 _PURPOSES = (
     (".debug", "(debug information)"),
@@ -34,7 +35,7 @@ _PURPOSES = (
     (".symtab", "(symbol table)"),
     (".strtab", "(symbol table)"),
     (".shstrtab", "(ELF headers)"),
-    (".rel", "(relocations)"),
+    (".rel", RELOCATIONS),
     (".dyn", "(dynamic linking)"),
     (".gnu.version", "(dynamic linking)"),
     (".gnu.hash", "(dynamic linking)"),

@@ -80,16 +80,7 @@ class TypeBytes:
 
 def read_types(region: TypeBytes, candidates: Numbers) -> Types:
     """Those of the `candidates` (addresses) at which a type stands."""
-    at = distinct(candidates) - region.low
-    at = at[(at >= 0) & (at % 8 == 0) & (at + 160 < len(region.window))]
-    kind = region.bytes[at + 23].astype(np.int64) & 31
-    name = region.u4(at + 40)
-    fits = (region.bytes[at + 20] < 64) & (kind >= 1) & (kind <= _KINDS)
-    fits &= (region.bytes[at + 21] <= 16) & (region.bytes[at + 22] <= 16)
-    fits &= (name > 0) & (name < len(region.window) - 2) & (region.u4(at + 16) != 0)
-    at, kind, name = at[fits], kind[fits], name[fits]
-    fits = region.bytes[name] <= 15
-    at, kind, name = at[fits], kind[fits], name[fits]
+    at, kind, name = _types_at(region, candidates)
     addresses = at + region.low
     declared, places, owners = _uncommon(region, at, kind)
     star = (region.bytes[at + 20] & 2) != 0  # the name has a star in front that is not its own
@@ -113,20 +104,70 @@ def read_types(region: TypeBytes, candidates: Numbers) -> Types:
     )
 
 
+class MethodTables(msgspec.Struct, frozen=True):
+    """The types, by address, and of each its methods: the offset of the first and how many are
+    exported, which come first; 0 for none.
+    """
+
+    addresses: Numbers
+    kinds: Numbers
+    hashes: Numbers
+    first: Numbers
+    exported: Numbers
+
+
+def read_method_tables(region: TypeBytes, candidates: Numbers) -> MethodTables:
+    """Those of the types among the candidates."""
+    at, kind, _ = _types_at(region, candidates)
+    some, uncommon = _uncommon_places(region, at, kind)
+    first, count = _tables(region, uncommon)
+    exported = region.u4(uncommon + 4) >> 16
+    fits = exported <= count
+    firsts, numbers = np.zeros((2, len(at)), np.int64)
+    firsts[some[fits]], numbers[some[fits]] = first[fits], exported[fits]
+    return MethodTables(at + region.low, kind, region.u4(at + 16), firsts, numbers)
+
+
+def _types_at(region: TypeBytes, candidates: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """(offset, kind, offset of the name) of the types among the candidates."""
+    at = distinct(candidates) - region.low
+    at = at[(at >= 0) & (at % 8 == 0) & (at + 160 < len(region.window))]
+    kind = region.bytes[at + 23].astype(np.int64) & 31
+    name = region.u4(at + 40)
+    fits = (region.bytes[at + 20] < 64) & (kind >= 1) & (kind <= _KINDS)
+    fits &= (region.bytes[at + 21] <= 16) & (region.bytes[at + 22] <= 16)
+    fits &= (name > 0) & (name < len(region.window) - 2) & (region.u4(at + 16) != 0)
+    at, kind, name = at[fits], kind[fits], name[fits]
+    fits = region.bytes[name] <= 15
+    return at[fits], kind[fits], name[fits]
+
+
+def _uncommon_places(region: TypeBytes, at: Numbers, kind: Numbers) -> tuple[Numbers, Numbers]:
+    """(which types have an uncommon part, where)."""
+    body = np.full(32, 48, np.int64)
+    for number, size in _BODY_BYTES.items():
+        body[number] = size
+    some = np.flatnonzero(((region.bytes[at + 20] & 1) != 0) & (kind != _MAP))
+    return some, at[some] + body[kind[some]]
+
+
+def _tables(region: TypeBytes, uncommon: Numbers) -> tuple[Numbers, Numbers]:
+    """(offset, number) of the methods behind these uncommon parts; 0 of what cannot be."""
+    count = region.u4(uncommon + 4) & 0xFFFF
+    first = uncommon + region.u4(uncommon + 8)
+    fits = (count > 0) & (count < 10_000) & (first + 16 * count < len(region.window))
+    return first, np.where(fits, count, 0)
+
+
 def _uncommon(
     region: TypeBytes, at: Numbers, kind: Numbers
 ) -> tuple[Numbers, list[Numbers], list[Numbers]]:
     """(offset of the package path or 0, places of names, their types)."""
-    body = np.full(32, 48, np.int64)
-    for number, size in _BODY_BYTES.items():
-        body[number] = size
     declared = np.zeros(len(at), np.int64)
-    some = np.flatnonzero(((region.bytes[at + 20] & 1) != 0) & (kind != _MAP))
-    uncommon = at[some] + body[kind[some]]
+    some, uncommon = _uncommon_places(region, at, kind)
     declared[some] = region.u4(uncommon)
-    count = region.u4(uncommon + 4) & 0xFFFF
-    first = uncommon + region.u4(uncommon + 8)
-    fits = (count > 0) & (count < 10_000) & (first + 16 * count < len(region.window))
+    first, count = _tables(region, uncommon)
+    fits = count > 0
     count, first, owner = count[fits], first[fits], some[fits]
     owners = np.repeat(owner, count)
     number = np.arange(len(owners)) - np.repeat(np.cumsum(count) - count, count)

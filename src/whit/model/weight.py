@@ -6,6 +6,8 @@ A leaf's place is a path through `levels`: (layer, file, module, package, symbol
 
 import msgspec
 
+from whit.model.deadcode import DeadCode
+
 LAYER, FILE, MODULE, PACKAGE, SYMBOL = "layer", "file", "module", "package", "symbol"
 
 
@@ -39,7 +41,10 @@ class Waste(msgspec.Struct, frozen=True, order=True):
 
 
 class Weight(msgspec.Struct, frozen=True):
-    """`compressed` is what a registry holds, or a program as one gzip layer would."""
+    """`compressed` is what a registry holds, or a program as one gzip layer would. `dead_code` and
+    `go_version` are said of a program that is Go's. `relocations` are bytes that only tell the
+    loader how to move a program that may lie anywhere.
+    """
 
     name: str
     kind: str
@@ -51,3 +56,19 @@ class Weight(msgspec.Struct, frozen=True):
     layers: tuple[LayerWeight, ...] = ()
     wasted: tuple[Waste, ...] = ()
     unknown: int = 0
+    dead_code: DeadCode | None = None
+    go_version: str = ""
+    relocations: int = 0
+
+
+class Past(msgspec.Struct, frozen=True):
+    """What something weighed at a revision; a "+" behind it says that there were changes. `date`
+    is the commit's; both are "" outside of git.
+    """
+
+    name: str
+    date: str
+    revision: str
+    disk: int
+    compressed: int
+    files: int
