@@ -1,21 +1,29 @@
-"""A program and a name in, why it is in there out: the calls from main, with what each weighs.
+"""A program and a name in, why it is in there out: the way from main, and what would go with it.
 
-The name is a function, a package or a module. Of a package or a module the function that is
-reached in the fewest calls stands for all: it is what brings the rest in.
+The name is a function, a package or a module. From source the linker's graph says both; of a
+program alone its calls say the way. Of a package or a module the function that is reached in the
+fewest steps stands for all: it is what brings the rest in.
 """
 
-from collections import Counter
+from collections import Counter, deque
 
 import msgspec
+import numpy as np
 
 from whit.binary.calls import Code, open_code
-from whit.binary.facts import Facts, read_facts
+from whit.binary.facts import Facts
+from whit.binary.ledger import Numbers
 from whit.binary.packages import package_of
 from whit.binary.sizes import Sizes, sizes_of
+from whit.build.linked import Linked, table_name
+from whit.build.sizing import open_linked
 from whit.errors.sizes import NotLinked
 
 # Ways are looked for to this many functions of a package, the largest first.
 _TRIED = 24
+_LARGEST = 8
+_TYPE = "type "
+_VITAL = ("main.main", "runtime.main")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -29,45 +37,84 @@ class Step(msgspec.Struct, frozen=True):
     module_size: int
 
 
+class Import(msgspec.Struct, frozen=True):
+    """A package on the way of imports; `goes` is what would go if nobody imported it."""
+
+    package: str
+    module: str
+    size: int
+    goes: int
+
+
+class Without(msgspec.Struct, frozen=True):
+    """What would go with what was asked for: bytes, whole packages, and who has most of them.
+    `frees` says that the linker would then drop methods that nobody calls, which are counted.
+    """
+
+    size: int
+    packages: int
+    largest: tuple[tuple[str, int], ...]
+    frees: bool = False
+
+
 class Reason(msgspec.Struct, frozen=True):
-    """`steps` is empty where no way of calls was found: it is then reached through an interface,
-    reflection or a variable only. `size` is that of what was asked for.
+    """`steps` is empty where no way was found: of a program alone what is reached through an
+    interface, reflection or a variable has none. `size` is that of what was asked for. `source`
+    is "objects" or "program"; only of objects there is `without` and `imports`.
     """
 
     asked: str
     kind: str
     size: int
     steps: tuple[Step, ...]
+    source: str = "program"
+    without: Without | None = None
+    imports: tuple[Import, ...] = ()
+    importers: tuple[str, ...] = ()
 
 
-def why(data: memoryview, asked: str) -> Reason:
-    """Errors: NotAProgram, BrokenProgram, NotLinked."""
-    facts = read_facts(data)
-    sizes = sizes_of(facts)
-    code = open_code(data, facts)
+def why(target: str, directory: str, asked: str) -> Reason:
+    """Errors: NotAProgram, BrokenProgram, NotLinked, those of Go."""
+    facts, linked = open_linked(target, directory)
+    sizes = linked.sizes if linked is not None else sizes_of(facts)
     by_symbol: Counter[str] = Counter()
     for part in sizes.parts:
         by_symbol[part.symbol] += part.size
     kind, names, size = _meant(facts, sizes, by_symbol, asked)
-    way = _shortest(code, names)
+    if linked is None:
+        way = _shortest(open_code(facts.elf.data, facts), names)
+        return Reason(asked, kind, size, _steps(way, sizes, by_symbol))
+    cut = _symbols(linked, kind, asked)
+    return Reason(
+        asked=asked,
+        kind=kind,
+        size=size,
+        steps=_steps(_nearest(linked, cut), sizes, by_symbol),
+        source="objects",
+        without=_without(linked, cut),
+        imports=_imports(linked, kind, asked, sizes),
+        importers=_importers(linked, kind, asked),
+    )
+
+
+def _steps(way: tuple[str, ...], sizes: Sizes, by_symbol: Counter[str]) -> tuple[Step, ...]:
     by_package = sizes.by(lambda part: part.package)
     by_module = sizes.by(sizes.module_of)
     steps = []
     for name in way:
-        package = package_of(name)
+        package = package_of(name.removeprefix(_TYPE).lstrip("*[]"))
         module = sizes.modules.get(package, package)
-        steps.append(
-            Step(name, package, module, by_symbol[name], by_package[package], by_module[module])
-        )
-    return Reason(asked, kind, size, tuple(steps))
+        size = by_symbol[table_name(name)]
+        steps.append(Step(name, package, module, size, by_package[package], by_module[module]))
+    return tuple(steps)
 
 
 def _meant(
     facts: Facts, sizes: Sizes, by_symbol: Counter[str], asked: str
 ) -> tuple[str, list[str], int]:
     """(what it is, functions that stand for it, bytes)."""
-    if facts.links(asked) or asked in by_symbol:
-        return "function", [asked], by_symbol[asked]
+    if facts.links(table_name(asked)) or asked in by_symbol:
+        return "function", [asked], by_symbol[table_name(asked)] or by_symbol[asked]
     for kind, total in (
         ("package", sizes.by(lambda part: part.package)),
         ("module", sizes.by(sizes.module_of)),
@@ -84,6 +131,9 @@ def _meant(
     raise NotLinked(f"{asked} is not in the program", hint=hint)
 
 
+# ---- of a program alone -------------------------------------------------------------------------
+
+
 def _shortest(code: Code, names: list[str]) -> tuple[str, ...]:
     """From main where that is found; an init of the package itself says least."""
     ways = [way for way in map(code.chain, names) if way]
@@ -93,3 +143,92 @@ def _shortest(code: Code, names: list[str]) -> tuple[str, ...]:
 def _rank(way: tuple[str, ...]) -> tuple[bool, bool, int]:
     first, last = package_of(way[0]), package_of(way[-1])
     return first == last and first != "main", way[0] != "main.main", len(way)
+
+
+# ---- of the linker's graph ----------------------------------------------------------------------
+
+
+def _symbols(linked: Linked, kind: str, asked: str) -> Numbers:
+    """The reached symbols of what was asked for."""
+    reached = linked.reached.reached
+    if kind == "function":
+        named = [symbol for symbol in linked.graph.named(asked) if reached[symbol]]
+        return np.array(named, np.int64)
+    wanted = {asked}
+    if kind == "module":
+        wanted = {one.name for one in linked.objects.packages if one.module == asked}
+    return np.flatnonzero(reached & np.isin(linked.package_of.astype(str), list(wanted)))
+
+
+def _nearest(linked: Linked, symbols: Numbers) -> tuple[str, ...]:
+    functions = symbols[linked.graph.is_text[symbols]].tolist()
+    ways = [linked.way(linked.reached, symbol) for symbol in functions]
+    return min((way for way in ways if way), key=_rank, default=())
+
+
+def _without(linked: Linked, cut: Numbers) -> Without | None:
+    """None for what the program is nothing without."""
+    vital = [symbol for name in _VITAL for symbol in linked.graph.named(name)]
+    if not len(cut) or bool(np.isin(vital, cut).any()):
+        return None
+    after = linked.walk(cut)
+    goes = linked.reached.reached & ~after.reached
+    of = linked.package_of
+    weights: dict[str, float] = {}
+    for symbol in np.flatnonzero(goes).tolist():
+        weights[of[symbol]] = weights.get(of[symbol], 0.0) + linked.weights[symbol]
+    weights.pop("", None)
+    largest = Counter({name: round(size) for name, size in weights.items()})
+    texts = linked.graph.is_text
+    stays = set(of[linked.reached.reached & ~goes & texts].tolist())
+    gone = set(of[goes & texts].tolist()) - stays - {""}
+    frees = bool(linked.reached.reflects) and not after.reflects and not linked.loads_plugins
+    return Without(linked.weight(goes), len(gone), tuple(largest.most_common(_LARGEST)), frees)
+
+
+def _imports(linked: Linked, kind: str, asked: str, sizes: Sizes) -> tuple[Import, ...]:
+    """The shortest way of imports from the program's package to one that was asked for."""
+    packages = linked.packages
+    start = linked.linking.package
+    before: dict[str, str] = {start: ""}
+    waiting = deque([start])
+    end = ""
+    while waiting and not end:
+        path = waiting.popleft()
+        if path != start and _fits(linked, path, kind, asked):
+            end = path
+        elif path in packages:
+            for one in packages[path].imports:
+                if one not in before:
+                    before[one] = path
+                    waiting.append(one)
+    way: list[str] = []
+    while end:
+        way.append(end)
+        end = before[end]
+    by_package = sizes.by(lambda part: part.package)
+    found = []
+    for path in reversed(way):
+        name, module = packages[path].name, packages[path].module
+        goes = _without(linked, _symbols(linked, "package", name)) if path != start else None
+        found.append(Import(path, module, by_package[name], goes.size if goes else 0))
+    return tuple(found)
+
+
+def _importers(linked: Linked, kind: str, asked: str) -> tuple[str, ...]:
+    """The packages that import it, from outside of it."""
+    return tuple(
+        one.path
+        for one in linked.objects.packages
+        if not _fits(linked, one.path, kind, asked)
+        and any(_fits(linked, path, kind, asked) for path in one.imports)
+    )
+
+
+def _fits(linked: Linked, path: str, kind: str, asked: str) -> bool:
+    package = linked.packages.get(path)
+    if package is None:
+        return False
+    if kind == "module":
+        return package.module == asked
+    return package.name == (asked if kind == "package" else package_of(asked))
