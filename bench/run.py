@@ -19,6 +19,7 @@ from outcome import Outcome
 from peers.engines import unmount_below
 from peers.whit import PROGRAM
 from record import append, machine_summary
+from scenarios.dead_code import measure_dead_code
 from scenarios.dockerfile import measure_dockerfile
 from scenarios.ko_builds import measure_ko
 from scenarios.native import measure_native
@@ -40,6 +41,7 @@ SCENARIOS = {
     "steps": measure_steps,
     "ko": measure_ko,
     "sizes": measure_sizes,
+    "dead-code": measure_dead_code,
     "transfer": measure_transfer,
     "programs": measure_programs,
     "native": measure_native,

@@ -20,21 +20,32 @@ from whit.golang.objects import relink
 from whit.model.deadcode import Blocker, DeadCode, Measured
 
 _PLUGINS = "plugin.Open"
+_CALLERS_SINCE = 22
 
 
 def explain_dead_code(facts: Facts, linked: Linked | None) -> DeadCode:
     """With the way to each blocker; measured where the graph is at hand. Errors: those of Go."""
-    if linked is None:
+    if linked is None or not _marks_callers(facts):
         found = find_dead_code(facts)
-        if found.is_dropped is not False:
-            return found
-        blockers = blockers_in(facts, open_code(facts.elf.data, facts), ways=True)
+        blockers = explain_blockers(facts, None) if found.is_dropped is False else ()
         return msgspec.structs.replace(found, blockers=blockers)
-    blockers = blockers_of(linked)
+    blockers = explain_blockers(facts, linked)
     found = DeadCode(not blockers, blockers, "objects")
     if not blockers or linked.loads_plugins:
         return found
     return msgspec.structs.replace(found, measured=_measured(linked, facts))
+
+
+def explain_blockers(facts: Facts, linked: Linked | None) -> tuple[Blocker, ...]:
+    """The blockers of a program that has some, with the way to each."""
+    if linked is None or not _marks_callers(facts):
+        return blockers_in(facts, open_code(facts.elf.data, facts), ways=True)
+    return blockers_of(linked)
+
+
+def _marks_callers(facts: Facts) -> bool:
+    """Before Go 1.22 the linker looked whether reflect's own functions are reached."""
+    return facts.go is None or not 0 < facts.go.minor < _CALLERS_SINCE
 
 
 def blockers_of(linked: Linked) -> tuple[Blocker, ...]:

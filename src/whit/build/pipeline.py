@@ -232,7 +232,7 @@ def _finished(
     if request.settings.budget != BudgetSettings():
         from whit.build.budget import check_budget
 
-        check_budget(result, request.settings.budget)
+        check_budget(result, request.settings.budget, request.home)
     return result
 
 

@@ -67,7 +67,8 @@ class OutputSettings(msgspec.Struct, frozen=True, rename="kebab"):
 
 class BudgetSettings(msgspec.Struct, frozen=True, rename="kebab"):
     """Sizes as text such as "10MB"; "" and None are no budget. `layer` is the largest layer,
-    compressed; `modules` maps a module to what it may weigh in the program.
+    compressed; `modules` maps a module to what it may weigh in the program. `dead_code_blockers`
+    are functions that keep dead methods; `history` is a file that remembers every size.
     """
 
     image: str = ""
@@ -75,7 +76,9 @@ class BudgetSettings(msgspec.Struct, frozen=True, rename="kebab"):
     binary: str = ""
     layer: str = ""
     files: int | None = None
+    dead_code_blockers: int | None = None
     modules: dict[str, str] = {}
+    history: str = ""
 
 
 class SecretsSettings(msgspec.Struct, frozen=True, rename="kebab"):

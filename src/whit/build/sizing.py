@@ -11,16 +11,17 @@ NAME, oci:DIR, docker-daemon:NAME, registry.example/app:1      an image, as `whi
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from whit.binary.facts import read_facts
-from whit.binary.sizes import Sizes, sizes_of
+from whit.binary.deadcode import find_dead_code
+from whit.binary.facts import Facts, read_facts
+from whit.binary.sizes import RELOCATIONS, Sizes, sizes_of
 from whit.build.ends import End, Where, parse_end
 from whit.build.events import Listener, unheard
 from whit.build.house import open_house
-from whit.build.programs import map_file
+from whit.build.programs import Opened, map_file
 from whit.build.request import host_platform
 from whit.errors import WhitError
 from whit.errors.registry import NoSuchPlatform
@@ -32,6 +33,9 @@ from whit.model.weight import FILE, LAYER, MODULE, PACKAGE, SYMBOL, LayerWeight,
 from whit.oci.documents import Config, Manifest, decode
 from whit.oci.graph import Content, choose, entries_of
 from whit.store.blobs import Store
+
+if TYPE_CHECKING:
+    from whit.build.linked import Linked
 
 OpenBlob = Callable[[Digest], BinaryIO]
 _BINARY_LEVELS = (MODULE, PACKAGE, SYMBOL)
@@ -77,7 +81,8 @@ def is_dockerfile(path: str) -> bool:
 def weigh_program(name: str, data: memoryview) -> Weight:
     with ThreadPoolExecutor(1) as threads:
         compressed = threads.submit(_compressed_bytes, data)
-        sizes = sizes_of(read_facts(data))
+        facts = read_facts(data)
+        sizes = sizes_of(facts)
         return Weight(
             name=name,
             kind="program",
@@ -87,6 +92,9 @@ def weigh_program(name: str, data: memoryview) -> Weight:
             levels=_BINARY_LEVELS,
             leaves=tuple(_leaves(sizes, ())),
             unknown=sizes.unknown,
+            dead_code=find_dead_code(facts) if facts.go is not None else None,
+            go_version=facts.go.version if facts.go is not None else "",
+            relocations=sum(p.size for p in sizes.parts if p.package == RELOCATIONS),
         )
 
 
@@ -109,19 +117,27 @@ def _leaves(sizes: Sizes, above: tuple[str, ...], origin: str = "") -> list[Leaf
     ]
 
 
-def open_program(target: str, directory: str) -> memoryview:
-    """The bytes of a program, or of what Go source is compiled to."""
+def open_linked(target: str, directory: str) -> "tuple[Facts, Linked | None]":
+    """A program, or what Go source is compiled to, and then the graph that it was linked from.
+    Errors: those of Go and of programs.
+    """
+    from whit.build.linked import read_linked
+
     path = os.path.join(directory, target)
     if os.path.isfile(path) and not path.endswith(".go"):
-        return map_file(path)
-    return _build(target, directory)[1]
+        return read_facts(map_file(path)), None
+    opened = compile_target(target, directory)
+    facts = read_facts(opened.data)
+    return facts, read_linked(opened.binary, facts)
 
 
 def _compiled(target: str, directory: str) -> Weight:
-    return weigh_program(*_build(target, directory))
+    opened = compile_target(target, directory)
+    return weigh_program(opened.binary.name, opened.data)
 
 
-def _build(target: str, directory: str) -> tuple[str, memoryview]:
+def compile_target(target: str, directory: str) -> Opened:
+    """What Go source is compiled to; the first of several programs."""
     from pathlib import Path
 
     from whit.build.call import request_of
@@ -129,8 +145,7 @@ def _build(target: str, directory: str) -> tuple[str, memoryview]:
     from whit.build.programs import start_programs
 
     request = request_of(target, {}, directory=Path(directory))
-    opened = start_programs(request).opened(unheard)
-    return opened[0].binary.name, opened[0].data
+    return start_programs(request).opened(unheard)[0]
 
 
 # ---- images -------------------------------------------------------------------------------------

@@ -99,6 +99,8 @@ EXAMPLE = """\
 # binary = "19.5MB"        # the program
 # layer = "8MB"            # the largest layer, compressed
 # files = 10
+# dead-code-blockers = 0   # functions that make the linker keep methods nobody calls
+# history = "sizes.jsonl"  # remembers every size that differs from the last
 
 [budget.modules]           # of the program, as `whit size --by module` counts
 # "google.golang.org/grpc" = "2MB"

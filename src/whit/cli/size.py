@@ -10,7 +10,9 @@ from whit.cli.console import Console
 from whit.errors import UsageError
 
 if TYPE_CHECKING:
-    from whit.model.weight import Weight
+    from whit.build.events import Listener
+    from whit.model.names import Platform
+    from whit.model.weight import Past, Weight
     from whit.report.size import View
 
 VIEWS = ("layer", "file", "directory", "origin", "module", "package", "section", "symbol")
@@ -30,6 +32,8 @@ VIEWS = ("layer", "file", "directory", "origin", "module", "package", "section",
 @click.option("--against", metavar="TARGET", help="Or git:REVISION: what changed.")
 @click.option("--markdown", is_flag=True, help="With --against: a summary for a pull request.")
 @click.option("--why", "asked", metavar="NAME", help="What calls this function, package or module?")
+@click.option("--dead-code", is_flag=True, help="What keeps dead methods, and what they weigh.")
+@click.option("--history", metavar="FILE", help="Append the size to FILE; show how it went.")
 @click.option("--html", "page", metavar="FILE", help="Write a page with a treemap.")
 @click.option("--try", "tries", is_flag=True, help="Build it under every lever, and weigh and run.")
 @click.option("--smoke", metavar="ARGS", help="With --try: run it so [--version, or --help].")
@@ -59,6 +63,8 @@ def command(
     against: str | None,
     markdown: bool,
     asked: str | None,
+    dead_code: bool,
+    history: str | None,
     page: str | None,
     as_json: bool,
     as_csv: bool,
@@ -76,51 +82,60 @@ def command(
     if any(trying.values()):
         _try(console, target, trying, as_json=as_json)
         return
-    from whit.build.revisions import PREFIX, weigh_revision
     from whit.build.sizing import is_dockerfile, weigh
     from whit.model.names import Platform
     from whit.report.size import View
 
     if markdown and against is None:
         raise UsageError("--markdown shows what changed", hint="add --against TARGET")
-    if asked is not None:
-        _show_why(console, target, asked, as_json=as_json)
+    if asked is not None or dead_code:
+        _explain(console, target, asked, as_json=as_json)
         return
     wanted = Platform.parse(platform) if platform else None
     if dockerfile or is_dockerfile(target) or is_dockerfile(against or ""):
         _become_root()
     hear = console.hear
     weight = weigh(target, os.getcwd(), wanted, hear, dockerfile)
-    before = None
-    if against is not None and against.startswith(PREFIX):
-        revision = against.removeprefix(PREFIX)
-        before = weigh_revision(target, revision, os.getcwd(), wanted, hear, dockerfile)
-    elif against is not None:
-        before = weigh(against, os.getcwd(), wanted, hear)
+    past = _remembered(history, weight)
+    before = _before(target, against, wanted, dockerfile, hear)
     view = View(by or "", depth or 0, pattern, sort, top)
     if page is not None:
         _write_page(console, page, weight, before)
     elif before is not None:
         _show_change(console, before, weight, view, as_json=as_json, markdown=markdown)
     else:
-        _show(console, weight, view, as_json=as_json, as_csv=as_csv)
+        _show(console, weight, view, past, as_json=as_json, as_csv=as_csv)
+
+
+def _before(
+    target: str,
+    against: str | None,
+    wanted: "Platform | None",
+    dockerfile: str,
+    hear: "Listener",
+) -> "Weight | None":
+    """What to compare with."""
+    from whit.build.revisions import PREFIX, weigh_revision
+    from whit.build.sizing import weigh
+
+    if against is None:
+        return None
+    if against.startswith(PREFIX):
+        revision = against.removeprefix(PREFIX)
+        return weigh_revision(target, revision, os.getcwd(), wanted, hear, dockerfile)
+    return weigh(against, os.getcwd(), wanted, hear)
+
+
+def _explain(console: Console, target: str, asked: str | None, *, as_json: bool) -> None:
+    from whit.cli.size_reasons import show_reason
+
+    show_reason(console, target, asked, as_json=as_json)
 
 
 def _try(console: Console, target: str, trying: dict[str, Any], *, as_json: bool) -> None:
     from whit.cli.size_try import show_trials
 
     show_trials(console, target, trying, as_json=as_json)
-
-
-def _show(console: Console, weight: "Weight", view: "View", *, as_json: bool, as_csv: bool) -> None:
-    from whit.report.size import size_csv, size_document, size_lines
-
-    if as_json:
-        console.document(size_document(weight, view))
-    elif as_csv:
-        console.out(size_csv(weight, view))
-    else:
-        console.out(size_lines(weight, view))
 
 
 def _become_root() -> None:
@@ -132,16 +147,32 @@ def _become_root() -> None:
     enter_namespace(tuple(sys.argv[1:]))
 
 
-def _show_why(console: Console, target: str, asked: str, *, as_json: bool) -> None:
-    from whit.build.sizing import open_program
-    from whit.build.why import why
-    from whit.report.size_why import why_lines
+def _remembered(path: str | None, weight: "Weight") -> "tuple[Past, ...]":
+    """The history of what was weighed, with the last size in it."""
+    if path is None:
+        return ()
+    from whit.build.history import past_of, remember
 
-    reason = why(open_program(target, os.getcwd()), asked)
+    return remember(path, past_of(weight, os.getcwd()))
+
+
+def _show(
+    console: Console,
+    weight: "Weight",
+    view: "View",
+    past: "tuple[Past, ...]",
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    from whit.report.size import size_csv, size_document, size_lines
+
     if as_json:
-        console.document({"schema": "whit/size-why/v1", "reason": reason})
+        console.document(size_document(weight, view, past))
+    elif as_csv:
+        console.out(size_csv(weight, view))
     else:
-        console.out(why_lines(reason.asked, reason.kind, reason.size, reason.steps))
+        console.out(size_lines(weight, view, past))
 
 
 def _show_change(

@@ -9,13 +9,16 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from whit.model.weight import FILE, LAYER, MODULE, PACKAGE, SYMBOL, Leaf, Weight
+from whit.model.weight import FILE, LAYER, MODULE, PACKAGE, SYMBOL, Leaf, Past, Weight
+from whit.report.deadcode import dead_code_line
+from whit.report.size_history import history_lines
 from whit.report.words import aligned, count_text, size_text
 
 TOP = 12
 VIEWS = (LAYER, FILE, "directory", "origin", MODULE, PACKAGE, "section", SYMBOL)
 _DEFAULT = {"image": (LAYER, "origin", "directory"), "program": (MODULE, "section", PACKAGE)}
 _BAR = 20
+_SOME = 0.01
 
 
 class View(msgspec.Struct, frozen=True):
@@ -92,16 +95,27 @@ def ordered(found: Counter[str], sort: str) -> list[tuple[str, int]]:
     return sorted(found.items(), key=lambda row: row[0] if by_name else (-row[1], row[0]))
 
 
-def size_lines(weight: Weight, view: View) -> list[str]:
-    """The totals, and a table for each view."""
-    lines = totals_lines(weight)
+def size_lines(weight: Weight, view: View, history: Sequence[Past] = ()) -> list[str]:
+    """The totals, how they came to be, and a table for each view."""
+    lines = totals_lines(weight) + history_lines(history)
     for by in views_of(weight, view):
         rows = ordered(counted(weight, by, view), view.sort)
         if rows:
             lines += ["", *_table(weight, by, rows, view.top)]
     if not view.by:
         lines += _waste_lines(weight)
+        said = [line for line in _program_lines(weight) if line]
+        lines += ["", *said] if said else []
     return lines
+
+
+def _program_lines(weight: Weight) -> list[str]:
+    """What a whole program could do without."""
+    dead_code = dead_code_line(weight.dead_code) if weight.dead_code is not None else ""
+    share = weight.relocations / max(weight.disk, 1)
+    size = size_text(weight.relocations)
+    pie = f"relocations: {size} ({share:.1%}), because it is position independent"
+    return [dead_code, pie if share > _SOME else ""]
 
 
 def totals_lines(weight: Weight) -> list[str]:
@@ -158,7 +172,7 @@ def _waste_lines(weight: Weight) -> list[str]:
 # ---- documents ----------------------------------------------------------------------------------
 
 
-def size_document(weight: Weight, view: View) -> dict[str, object]:
+def size_document(weight: Weight, view: View, history: Sequence[Past] = ()) -> dict[str, object]:
     return {
         "schema": "whit/size/v1",
         "name": weight.name,
@@ -173,6 +187,10 @@ def size_document(weight: Weight, view: View) -> dict[str, object]:
             for by in views_of(weight, view)
         },
         "wasted": weight.wasted,
+        "dead_code": weight.dead_code,
+        "go_version": weight.go_version,
+        "relocations": weight.relocations,
+        "history": history,
     }
 
 

@@ -4,11 +4,13 @@ A symbol whose name holds a number that the compiler counted (func1, stmp_2) is 
 name as it is: what moved shows as one gone and one new, and the sums are right.
 """
 
+from collections import Counter
+
 import msgspec
 
 from whit.model.weight import Weight
 from whit.report.size import View, counted, views_of
-from whit.report.words import aligned, size_text
+from whit.report.words import aligned, percent, signed, size_text
 
 _MARKDOWN_ROWS = 10
 
@@ -34,14 +36,6 @@ def changes(before: Weight, after: Weight, by: str, view: View) -> list[Change]:
     return sorted(found, key=lambda one: (-abs(one.size), one.name))
 
 
-def signed(size: int) -> str:
-    return f"{'+' if size >= 0 else '-'}{size_text(abs(size))}"
-
-
-def percent(before: int, after: int) -> str:
-    return f"{100 * (after - before) / before:+.1f}%" if before else "new"
-
-
 def change_lines(before: Weight, after: Weight, view: View) -> list[str]:
     rows = [("", "BEFORE", "AFTER", "CHANGE", "")]
     for what, old, new in _totals(before, after):
@@ -64,7 +58,27 @@ def change_lines(before: Weight, after: Weight, view: View) -> list[str]:
             lines.append(f"and {len(found) - len(shown):,} more, {signed(rest)} together")
     if len(lines) == 1 + len(rows):
         lines += ["", "nothing differs in what was asked for"]
-    return lines
+    toolchain = toolchain_line(before, after)
+    return [*lines, "", toolchain] if toolchain else lines
+
+
+def toolchain_line(before: Weight, after: Weight) -> str:
+    """What another Go release alone has done: to the packages of std that both programs have."""
+    old, new = before.go_version, after.go_version
+    if not old or not new or old == new:
+        return ""
+    sizes = [_of_std(weight) for weight in (before, after)]
+    both = sizes[0].keys() & sizes[1].keys()
+    grown = sum(sizes[1][name] - sizes[0][name] for name in both)
+    return f"{old} to {new}: {signed(grown)} in the {len(both)} packages of std that both have"
+
+
+def _of_std(weight: Weight) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for leaf in weight.leaves:
+        if leaf.origin == "std":
+            found[leaf.place[1]] += leaf.size
+    return found
 
 
 def _said(change: Change) -> str:
@@ -115,7 +129,8 @@ def change_markdown(before: Weight, after: Weight, view: View) -> list[str]:
             cells = (f"`{_cell(c.name)}`", signed(c.size), size_text(c.before), size_text(c.after))
             lines.append(f"| {' | '.join(cells)} |")
         lines += ["", "</details>"]
-    return lines
+    toolchain = toolchain_line(before, after)
+    return [*lines, "", toolchain] if toolchain else lines
 
 
 def _cell(text: str) -> str:

@@ -1,8 +1,7 @@
 """Trials in, a table or a JSON document out."""
 
 from whit.model.trial import Check, Trial, Trials
-from whit.report.size_change import percent, signed
-from whit.report.words import aligned, listed, seconds_text, size_text
+from whit.report.words import aligned, listed, percent, seconds_text, signed, size_text
 
 
 def trial_lines(trials: Trials) -> list[str]:

@@ -16,6 +16,14 @@ def size_text(size_bytes: int) -> str:
     return f"{size_bytes} B"
 
 
+def signed(size: int) -> str:
+    return f"{'+' if size >= 0 else '-'}{size_text(abs(size))}"
+
+
+def percent(before: int, after: int) -> str:
+    return f"{100 * (after - before) / before:+.1f}%" if before else "new"
+
+
 def seconds_text(seconds: float) -> str:
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
