@@ -8,6 +8,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes to make says how busy the machine is: the first one reads all sources.
+settings.register_profile("whit", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whit")
 
 DOORS = (
     *("go", "gcc", "zig", "rust", "sandbox"),
