@@ -4,6 +4,7 @@
     [certificates]  the CA roots          [zones]  the time zones      [modules]  go.mod and go.sum
     [compressors]   they decide the digest of every layer
     [base."NAME"]   base images, by platform
+    [debian."DISTRO/MACHINE/LIST"]   what bases are made of, package by package
 
 The file lies beside whit.toml, or beside go.mod where there is none.
 """
@@ -14,11 +15,13 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from whit.build.request import Request
 from whit.errors.request import BadLock, Drifted
+from whit.oci.documents import DigestText
 
 MAX_FILE_BYTES = 4 << 20
 FORMAT = 1
@@ -39,8 +42,39 @@ class Input(msgspec.Struct, frozen=True, omit_defaults=True):
         return " ".join(filter(None, (self.version, self.digest[:19])))
 
 
+class LockedRelease(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """The signed Release of a suite that the packages were chosen from; `digest` is that of the
+    whole file, `signed_by` the fingerprints of the trusted keys that signed it.
+    """
+
+    date: str
+    digest: str
+    signed_by: tuple[str, ...]
+    valid_until: str = ""
+
+
+class LockedPackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A package file; `path` is where it lies below a mirror."""
+
+    version: str
+    architecture: str
+    digest: DigestText
+    size: int
+    path: Annotated[str, msgspec.Meta(pattern=r"^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9.+:~%_/-]*$")]
+    suite: str
+
+
+class LockedBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The packages of one base by name, in the order in which they were chosen."""
+
+    releases: dict[str, LockedRelease]
+    packages: dict[str, LockedPackage]
+
+
 class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The file. `base` maps a reference to the digest of each platform; "" is the index's own."""
+    """The file. `base` maps a reference to the digest of each platform; "" is the index's own.
+    `debian` maps `debian13/amd64/static` to what such a base is made of.
+    """
 
     version: int = FORMAT
     go: Input | None = None
@@ -49,6 +83,7 @@ class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     zones: Input | None = None
     compressors: dict[str, str] = {}
     base: dict[str, dict[str, str]] = {}
+    debian: dict[str, LockedBase] = {}
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -104,6 +139,10 @@ def _lines(lock: Lock) -> Iterator[str]:
         if name == "base":
             for reference, digests in sorted(value.items()):
                 yield from ("", f"[base.{_key(reference)}]", *_pairs(digests))
+        elif name == "debian":
+            for key, sections in sorted(value.items()):
+                for section, rows in sections.items():
+                    yield from ("", f"[debian.{_key(key)}.{section}]", *_rows(rows))
         elif isinstance(value, dict) and value:
             yield from ("", f"[{name}]", *_pairs(value))
 
@@ -112,6 +151,17 @@ def _pairs(table: Mapping[str, str]) -> Iterator[str]:
     for key, value in sorted(table.items()):
         if value:
             yield f"{_key(key)} = {_quoted(value)}"
+
+
+def _rows(table: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """A line for each, in their order, which is one of dependencies."""
+    for key, row in table.items():
+        cells = ", ".join(f"{name} = {_value(value)}" for name, value in row.items() if value)
+        yield f"{_key(key)} = {{ {cells} }}"
+
+
+def _value(value: object) -> str:
+    return _quoted(value) if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _key(text: str) -> str:
@@ -137,6 +187,7 @@ def inputs_of(request: Request, go_version: str, before: Lock | None) -> Lock:
         zones=_zones(),
         compressors=compressor_versions(),
         base=before.base if before else {},
+        debian=before.debian if before else {},
     )
 
 

@@ -35,6 +35,7 @@ class GoSettings(msgspec.Struct, frozen=True, rename="kebab"):
 
 class ImageSettings(msgspec.Struct, frozen=True, rename="kebab"):
     name: str = ""
+    base: str = "auto"
     start: str = ""
     user: str = "65532:65532"
     env: dict[str, str] = {}
@@ -63,6 +64,18 @@ class OutputSettings(msgspec.Struct, frozen=True, rename="kebab"):
     compression: Format = Format.GZIP
     effort: Effort = Effort.FAST
     smoke: str | None = None
+
+
+class BaseSettings(msgspec.Struct, frozen=True, rename="kebab"):
+    """Where Debian's packages come from; "" asks this host's own apt. `suites` are those beside
+    the main one; `keys` are certificates to trust instead of Debian's.
+    """
+
+    distro: str = "debian13"
+    mirror: str = ""
+    security_mirror: str = ""
+    suites: tuple[str, ...] = ("updates", "security")
+    keys: tuple[str, ...] = ()
 
 
 class BudgetSettings(msgspec.Struct, frozen=True, rename="kebab"):
@@ -130,6 +143,7 @@ class Settings(msgspec.Struct, frozen=True, rename="kebab"):
     files: dict[str, str] = {}
     directories: tuple[str, ...] = ()
     output: OutputSettings = OutputSettings()
+    base: BaseSettings = BaseSettings()
     secrets: SecretsSettings = SecretsSettings()
     config: dict[str, VariableSettings] = {}
     entry: EntrySettings = EntrySettings()
@@ -148,6 +162,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "image": ImageSettings,
     "needs": NeedsSettings,
     "output": OutputSettings,
+    "base": BaseSettings,
     "secrets": SecretsSettings,
     "entry": EntrySettings,
     "budget": BudgetSettings,

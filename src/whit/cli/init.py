@@ -34,6 +34,7 @@ EXAMPLE = """\
 
 [image]
 # name = "example/app:latest"
+# base = "auto"            # auto: only what it needs; or static, base, cc, an image (whit base)
 # start = "server"         # of several programs in one image (--together), the one that starts
 # user = "65532:65532"     # numeric, so that Kubernetes can verify runAsNonRoot
 # ports = ["8080/tcp"]     # found in the program where an address is constant
@@ -60,6 +61,14 @@ EXAMPLE = """\
 # zones = ["Europe/Rome"]  # these time zones only
 # ca-extra = ["corporate-ca.pem"]
 # sysroot = "sysroots/arm64" # take loader and libraries from this root instead of this host's
+
+# Bases made of Debian's packages (whit base, image.base).
+[base]
+# distro = "debian13"      # or debian12
+# mirror = "https://mirror.example/debian"    # a URL or a directory; this host's apt knows others
+# security-mirror = "https://mirror.example/debian-security"
+# suites = ["updates", "security"]            # beside the main one
+# keys = ["archive.asc"]   # trust these OpenPGP certificates instead of Debian's
 
 [files]
 # "/etc/app/config.yaml" = "deploy/config.yaml"   # path in the image = path from this file

@@ -19,6 +19,7 @@ VERBS = {
     "build": ("make", "Make the smallest image for a Go program."),
     "init": ("make", "Write a whit.toml with every setting explained."),
     "slim": ("make", "Make an existing image as small as it can be."),
+    "base": ("make", "Make a base image of Debian's signed packages."),
     "lock": ("make", "Write down what goes into the images, by digest."),
     "plan": ("understand", "Show what an image would hold, and why."),
     "lint": ("understand", "Check a Dockerfile, and mend what is safe."),

@@ -56,11 +56,17 @@ FLAGS = (
         choices=tuple(e.value for e in Effort),
     ),
     Flag(("--to",), "output.to", "publish", "Send the image there as well.", "DEST", True),
+    Flag(
+        ("--distro",), "base.distro", "base", "Of which the packages are [debian13].",
+        choices=("debian12", "debian13"),
+    ),
+    Flag(("--mirror",), "base.mirror", "base", "Where they come from [as for apt].", "URL"),
     Flag(("--smoke",), "output.smoke", "publish", "Run it once with these arguments.", "ARGS"),
 )  # fmt: skip
 HEADINGS = {
     "compile": "Compile",
     "needs": "Needs",
+    "base": "Base",
     "image": "Image",
     "publish": "Prove and publish",
     "": "More",
@@ -86,12 +92,14 @@ class GroupedCommand(click.Command):
 
 
 def shared(
-    *headings: str, has_source: bool = True
+    *headings: str, keys: tuple[str, ...] = (), has_source: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a verb the flags of these headings, and --set, --config, -t and the source."""
+    """Give a verb the flags of these headings or settings, and --set, --config, -t and the
+    source.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        chosen = [flag for flag in FLAGS if flag.heading in headings]
+        chosen = [flag for flag in FLAGS if flag.heading in headings or flag.key in keys]
         decorators: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
             *([click.argument("source", required=False, default="")] if has_source else []),
             *(_option(flag) for flag in chosen),

@@ -60,13 +60,19 @@ class LayerReader:
 
     With `as_engines` it takes what engines take of other people's layers: of a path that is said
     twice the last counts, and devices and pipes are passed over, since nothing here makes them.
+    `refuses_absolute` is for archives of which nobody says that `/` means their root.
     """
 
     def __init__(
-        self, stream: BinaryIO, limits: Limits = DEFAULT_LIMITS, *, as_engines: bool = False
+        self,
+        stream: BinaryIO,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        as_engines: bool = False,
+        refuses_absolute: bool = False,
     ) -> None:
         self.source = TarBytes(stream, limits)
-        self._as_engines = as_engines
+        self._as_engines, self._refuses_absolute = as_engines, refuses_absolute
         self._left = 0
 
     def __iter__(self) -> Iterator[Entry]:
@@ -75,6 +81,8 @@ class LayerReader:
         for raw in raw_entries(self.source):
             if self._as_engines and raw.kind in _REFUSED:
                 continue
+            if self._refuses_absolute and (raw.name[:1] == b"/" or _is_absolute_link(raw)):
+                raise HostileLayer(f"the layer holds an absolute path: {raw.name[:200]!r}")
             entry = _checked(raw)
             if entry is None:
                 continue
@@ -88,6 +96,10 @@ class LayerReader:
         """The current file's bytes, in pieces; once."""
         size, self._left = self._left, 0
         yield from self.source.pieces(size)
+
+
+def _is_absolute_link(raw: RawEntry) -> bool:
+    return raw.kind == b"1" and raw.link[:1] == b"/"
 
 
 def _checked(raw: RawEntry) -> Entry | None:

@@ -1,0 +1,1 @@
+"""Bases made of Debian's packages: mirrors, cache, lock and images. Doors."""

@@ -1,0 +1,145 @@
+"""A signed Debian repository in a directory, made with a key that is thrown away."""
+
+import hashlib
+import io
+import lzma
+import tarfile
+from collections.abc import Callable
+from email.utils import formatdate
+from pathlib import Path
+
+from pysequoia import SignatureMode, Tsk, sign
+
+DAY = 86_400
+Entry = tuple[tarfile.TarInfo, bytes]
+
+
+def member(name: str, data: bytes) -> bytes:
+    """A member of an ar archive."""
+    head = f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode()
+    return head + data + b"\n" * (len(data) % 2)
+
+
+def tar(*entries: Entry) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for info, data in entries:
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def entry(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, **more: object) -> Entry:
+    info = tarfile.TarInfo(name)
+    info.type, info.mode = kind, 0o755 if kind == tarfile.DIRTYPE else 0o644
+    for key, value in more.items():
+        setattr(info, key, value)
+    return info, data
+
+
+def deb(
+    control: str, *entries: Entry, pack: Callable[[bytes], bytes] = lzma.compress, ext: str = ".xz"
+) -> bytes:
+    """The bytes of a package."""
+    head = tar(
+        entry("./control", control.encode()),
+        entry("./md5sums", b"d41d8cd98f00b204e9800998ecf8427e  usr/x\n"),
+        entry("./postinst", b"#!/bin/sh\ntouch /tmp/whit-was-here\n", mode=0o755),
+    )
+    return (
+        b"!<arch>\n"
+        + member("debian-binary", b"2.0\n")
+        + member("control.tar.xz", lzma.compress(head))
+        + member(f"data.tar{ext}", pack(tar(*entries)))
+    )
+
+
+def control(name: str, version: str = "1.0", **fields: str) -> str:
+    more = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in fields.items())
+    return (
+        f"Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: somebody\n"
+        f"{more}Description: {name}\n"
+    )
+
+
+class Repository:
+    """`add` packages, then `publish`; what lies in the directory may be changed afterwards."""
+
+    def __init__(self, place: Path, codename: str = "bookworm") -> None:
+        self.place, self.codename = place, codename
+        self.key = Tsk.generate("archive", validity_seconds=20 * 365 * 86_400)
+        self.certificate = place / "archive.asc"
+        place.mkdir(parents=True, exist_ok=True)
+        self.certificate.write_text(str(self.key.extract_certificate()))
+        self._stanzas: list[str] = []
+
+    def add(
+        self, name: str, version: str = "1.0", *entries: Entry, data: bytes = b"", **fields: str
+    ):
+        text = control(name, version, **fields)
+        data = data or deb(text, *(entries or (entry(f"./usr/share/{name}", name.encode()),)))
+        path = f"pool/main/{name[0]}/{name}_{version}_amd64.deb"
+        file = self.place / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        self._stanzas.append(f"{text}Filename: {path}\nSize: {len(data)}\nSHA256: {digest}\n")
+        return file
+
+    def forget(self, name: str) -> None:
+        self._stanzas = [one for one in self._stanzas if not one.startswith(f"Package: {name}\n")]
+
+    def publish(
+        self, date: int, valid_until: int = 0, codename: str = "", key: Tsk | None = None
+    ) -> Path:
+        """Write indexes and InRelease; the latter's path."""
+        suite = self.place / "dists" / self.codename
+        index = suite / "main/binary-amd64"
+        index.mkdir(parents=True, exist_ok=True)
+        text = "\n".join(self._stanzas).encode()
+        lines = []
+        for name, data in (("Packages", text), ("Packages.xz", lzma.compress(text))):
+            (index / name).write_bytes(data)
+            digest = hashlib.sha256(data).hexdigest()
+            lines.append(f" {digest} {len(data)} main/binary-amd64/{name}\n")
+        until = f"Valid-Until: {_date(valid_until)}\n" if valid_until else ""
+        release = (
+            f"Origin: Test\nCodename: {codename or self.codename}\nDate: {_date(date)}\n{until}"
+            f"Components: main\nSHA256:\n{''.join(lines)}"
+        )
+        return self.write(self.signed(release.encode(), key))
+
+    def signed(self, text: bytes, key: Tsk | None = None) -> bytes:
+        return bytes(sign((key or self.key).signer(), text, mode=SignatureMode.CLEAR))
+
+    def write(self, data: bytes) -> Path:
+        path = self.place / "dists" / self.codename / "InRelease"
+        path.write_bytes(data)
+        return path
+
+
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True).replace("GMT", "UTC")
+
+
+def fill(repository: Repository) -> None:
+    """What `static` and `base-nossl` of debian12 want, in small."""
+    add = repository.add
+    root = tarfile.DIRTYPE
+    add("base-files", "12", entry("./etc", kind=root), entry("./root", kind=root, mode=0o700),
+        entry("./usr/lib/os-release", b'ID=debian\nVERSION_ID="12"\n'),
+        entry("./etc/os-release", kind=tarfile.SYMTYPE, linkname="../usr/lib/os-release"),
+        entry("./usr/share/doc/base-files/copyright", b"free\n"))  # fmt: skip
+    add("netbase", "6.4", entry("./etc/services", b"http 80/tcp\n"))
+    add("media-types", "10", entry("./etc/mime.types", b"text/plain txt\n"))
+    add("tzdata", "2026a", entry("./usr/share/zoneinfo/UTC", b"TZif"),
+        entry("./usr/share/zoneinfo/Zulu", kind=tarfile.LNKTYPE,
+              linkname="./usr/share/zoneinfo/UTC"))  # fmt: skip
+    add("ca-certificates", "2025",
+        entry("./usr/share/ca-certificates/mozilla/B.crt", b"-- B --"),
+        entry("./usr/share/ca-certificates/mozilla/A.crt", b"-- A --\n"),
+        entry("./usr/sbin/update-ca-certificates", b"#!/bin/sh\n"),
+        entry("./usr/share/doc/ca-certificates/copyright", b"MPL\n"),
+        Depends="openssl")  # fmt: skip
+    add("libc6", "2.36-9", entry("./lib/x86_64-linux-gnu/libc.so.6", b"\x7fELF not"),
+        Depends="libgcc-s1, libcrypt1")  # fmt: skip
