@@ -24,10 +24,8 @@ _ZONES = "/usr/share/zoneinfo"
 class Kept:
     """Goes before the embedded files; what the image lacks is left to them."""
 
-    name = "image"
-
-    def __init__(self, root: Root) -> None:
-        self._root = root
+    def __init__(self, root: Root, name: str = "image") -> None:
+        self._root, self.name = root, name
 
     def provide(self, what: What) -> tuple[Provided, ...] | None:
         if what.kind in _FILES and not (what.kind == "ca-roots" and what.names):

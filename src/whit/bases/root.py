@@ -27,8 +27,8 @@ EMPTY = memoryview(b"")
 class Root:
     """`directory` is absolute. What it says is remembered for the life of the object."""
 
-    def __init__(self, directory: str = "/") -> None:
-        self.name = "host" if directory == "/" else "sysroot"
+    def __init__(self, directory: str = "/", name: str = "") -> None:
+        self.name = name or ("host" if directory == "/" else "sysroot")
         self._directory = "" if directory == "/" else directory.rstrip("/")
         self._targets: dict[str, str | None] = {}
         self._found: dict[str, Found | None] = {}
@@ -66,6 +66,20 @@ class Root:
                 entries = []
             self._names[directory] = tuple(sorted(entries)[:MAX_NAMES])
         return self._names[directory]
+
+    def link(self, path: str) -> str | None:
+        """The target of the link that lies at `path` itself; None for what is no link."""
+        above = follow(path.rpartition("/")[0] or "/", self._target)
+        name = path.rpartition("/")[2]
+        return self._target(f"{above.path.rstrip('/')}/{name}") if above else None
+
+    def is_directory(self, path: str, mode: int) -> bool:
+        """Whether a directory lies there that allows at least what `mode` does."""
+        try:
+            status = os.lstat(self.host_path(path))
+        except OSError:
+            return False
+        return stat.S_ISDIR(status.st_mode) and status.st_mode & mode == mode
 
     # ---- the provider ----------------------------------------------------------------------
 

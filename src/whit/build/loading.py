@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Roots:
     """The root that libraries come from, and this host's, beside whose programs some lie."""
 
-    def __init__(self, sysroot: str) -> None:
-        self._sysroot = sysroot
+    def __init__(self, sysroot: str, name: str = "") -> None:
+        self._sysroot, self._name = sysroot, name
         self._opened: tuple[Root, Root] | None = None
 
     def open(self) -> "tuple[Root, Root]":
@@ -31,7 +31,8 @@ class Roots:
             from whit.bases.root import Root
 
             host = Root("/")
-            self._opened = (host if self._sysroot == "/" else Root(self._sysroot), host)
+            own = host if self._sysroot == "/" else Root(self._sysroot, self._name)
+            self._opened = (own, host)
         return self._opened
 
     def package_of(self, binary: Binary) -> str:

@@ -107,6 +107,7 @@ def may_note(request: Request) -> bool:
         request.destinations
         or request.is_frozen
         or request.keeps
+        or request.settings.image.base != "auto"
         or output.smoke is not None
         or request.settings.image.observed
         or "@" in request.source

@@ -34,6 +34,7 @@ from whit.store.blobs import Store
 
 if TYPE_CHECKING:
     from whit.build.ahead import Ahead
+    from whit.build.ground import Ground
 
 # What every build imports once Go is done; better while it works.
 LATER = (
@@ -91,7 +92,8 @@ def build(
             )
             for group in groups
         ]
-        _refuse_secrets(made, programs, request, store, listen)
+        grounds = {one.ground.root: one.ground for one in plans.values() if one.ground}
+        _refuse_secrets(made, tuple(grounds.values()), programs, request, store, listen)
         return tuple(
             result
             for group, called in zip(made, names, strict=True)
@@ -103,6 +105,7 @@ def build(
 
 def _refuse_secrets(
     made: list[tuple[Result, ...]],
+    grounds: "tuple[Ground, ...]",
     programs: Programs,
     request: Request,
     store: Store,
@@ -116,11 +119,16 @@ def _refuse_secrets(
     # What a distribution publishes is no secret: libgnutls holds the keys of its own self-tests.
     published = (e for result in results for e in result.plan.entries if e.package)
     allowed = {e.path: e.package for e in published} | request.settings.secrets.allow
+    if grounds:
+        from whit.build.ground import paths_of
+
+        # What a base holds is no doing of this build; secrets of this build are refused in it too.
+        allowed |= {path: ground.name for ground in grounds for path in paths_of(ground)}
     refuse_named(request.settings, listen)
     # What whit makes by itself keeps no credentials; what comes from a file may.
     copied = [
         entry.path for result in results for entry in result.plan.entries
-        if not entry.is_program and isinstance(entry.node, File)
+        if not entry.is_program and entry.provider != "base" and isinstance(entry.node, File)
         and isinstance(entry.node.content, Stored)
     ]  # fmt: skip
     if copied:
@@ -214,7 +222,7 @@ def _finished(
     # A second link of all programs for each of many would cost more than the number is worth.
     is_alone = request.measures and len(plans) == 1
     measurement = Measurement(first.binary, first.go_version, store) if is_alone else None
-    image = image_of(whole, request, house, store, listen)
+    image = image_of(whole, request, house, store, listen, first.ground)
     verdicts = [_judged(one, image, request, house, store, listen) for one in plans]
     verdict = joint_verdict(
         [(one.binary.name, one_verdict) for one, one_verdict in zip(plans, verdicts, strict=True)]
@@ -264,15 +272,30 @@ def _published(
     )
 
 
-def image_of(plan: Plan, request: Request, house: House, store: Store, listen: Listener) -> Image:
-    """One layer for what programs share and one for each program, so that an edit moves one."""
+def image_of(
+    plan: Plan,
+    request: Request,
+    house: House,
+    store: Store,
+    listen: Listener,
+    ground: "Ground | None" = None,
+) -> Image:
+    """One layer for what programs share and one for each program, so that an edit moves one; those
+    of a base lie below.
+    """
     from whit.build.kept import kept_document
     from whit.oci.assemble import assemble
 
     begun = perf_counter()
     output = request.settings.output
     compression = Compression(output.compression, output.effort)
-    parts = [(plan.tree(programs=False), "what the program needs")]
+    needed = plan.tree(programs=False)
+    if ground is not None:
+        from whit.build.ground import PROVIDER, layer_tree
+
+        own = (e for e in plan.entries if not e.is_program and e.provider != PROVIDER)
+        needed = layer_tree(tuple(own), ground, store)
+    parts = [(needed, "what the program needs")]
     parts += [
         (Tree.of({entry.path: entry.node}), "the program") for entry in plan.entries
         if entry.is_program
@@ -281,6 +304,7 @@ def image_of(plan: Plan, request: Request, house: House, store: Store, listen: L
         store.write_layer(tree, compression, comment, defers=request.defers)
         for tree, comment in parts if len(tree)
     ]  # fmt: skip
+    layers = [*(ground.layers if ground is not None else ()), *layers]
     image = assemble(tuple(layers), plan.config, house.created, kept_document(request))
     detail = f"{size_text(image.file_bytes)} to {size_text(image.size)}"
     if layers:

@@ -6,6 +6,7 @@ the second build of an unchanged program reads no machine code.
 
 import os
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,7 @@ from whit.build.loading import Roots, loading_needs, program_path
 from whit.build.programs import Opened, sysroot_of
 from whit.build.request import Request
 from whit.errors.binary import WrongPlatform
+from whit.errors.needs import UnmetNeeds
 from whit.errors.request import BadSetting
 from whit.model.names import Digest
 from whit.model.plan import Need, Plan
@@ -31,6 +33,9 @@ from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
 from whit.store.steps import key_of
 
+if TYPE_CHECKING:
+    from whit.build.ground import Ground
+
 __all__ = ["Planned", "declared_of", "planned", "program_path"]
 
 
@@ -41,6 +46,7 @@ class Planned(msgspec.Struct, frozen=True):
     facts: Facts
     go_version: str
     plan: Plan
+    ground: "Ground | None" = None
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -66,17 +72,34 @@ def planned(
     facts = read_facts(opened.data)
     _refuse_other_platform(opened.binary, facts, request)
     binary = msgspec.structs.replace(opened.binary, platform=facts.platform)
-    roots = Roots(sysroot_of(request))
+    asked, ground = request, None
+    if request.settings.image.base != "auto" and not request.keeps:
+        from whit.build.ground import ground_of, on_ground
+
+        ground = ground_of(request, facts.platform, house, store, listen)
+        request = on_ground(request, ground) if ground is not None else request
+    roots = Roots(sysroot_of(request), "base" if ground is not None else "")
     known, was_cached = known_of(opened, facts, request, roots, store)
     needs = with_chains(known.needs, open_code(opened.data, facts)) if chains else known.needs
     listen(Finished("read", _facts_text(facts), perf_counter() - begun, was_cached))
     begun = perf_counter()
-    plan = make_plan(
-        _plan_request(binary, facts, known.ports, request, roots.package_of(binary)),
-        needs,
-        _providers(request, house, roots),
-    )
+    try:
+        plan = make_plan(
+            _plan_request(binary, facts, known.ports, request, roots.package_of(binary)),
+            needs,
+            _providers(request, house, roots, is_on_ground=ground is not None),
+        )
+    except UnmetNeeds as error:
+        if ground is None:
+            raise
+        from whit.build.ground import refusal
+
+        raise refusal(error, ground) from None
     plan = _with_contract(plan, binary, facts, request, listen)
+    if ground is not None:
+        from whit.build.ground import standing
+
+        plan = standing(plan, ground, asked.settings.image)
     if request.settings.has_entry:
         from whit.build.entry import with_entry
 
@@ -92,7 +115,7 @@ def planned(
     listen(Finished("plan", detail, perf_counter() - begun))
     for warning in plan.warnings:
         listen(Warned(warning))
-    return Planned(binary, facts, facts.go.version if facts.go else "", plan)
+    return Planned(binary, facts, facts.go.version if facts.go else "", plan, ground)
 
 
 def _refuse_other_platform(binary: Binary, facts: Facts, request: Request) -> None:
@@ -145,10 +168,17 @@ def known_of(
     return known, False
 
 
-def _providers(request: Request, house: House, roots: Roots) -> tuple[Provider, ...]:
+def _providers(
+    request: Request, house: House, roots: Roots, *, is_on_ground: bool
+) -> tuple[Provider, ...]:
     from whit.bases.embedded import Embedded
 
     embedded = Embedded(house.now, request.settings.image.user)
+    if is_on_ground:
+        from whit.bases.kept import Kept
+
+        base, _ = roots.open()
+        return (Kept(base, base.name), embedded, *roots.providers())
     if not request.keeps:
         return (embedded, *roots.providers())
     from whit.bases.kept import Kept

@@ -27,6 +27,7 @@ VERBS = {
     "compare": ("understand", "Weigh a program on other bases beside whit's own image."),
     "explain": ("understand", "Print the page of a code such as N010."),
     "run": ("use", "Run an image of the local store."),
+    "shell": ("use", "Open a shell in an image that has none."),
     "debug": ("use", "Open a shell where a step of a Dockerfile failed."),
     "config": ("use", "Show and check what a program reads from its environment."),
     "resolve": ("use", "Name images by digest in manifests that name programs."),

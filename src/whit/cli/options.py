@@ -46,6 +46,7 @@ FLAGS = (
     Flag(("--ca-extra",), "needs.ca-extra", "needs", "More CA certificates (PEM).", "FILE", True),
     Flag(("--tz",), "needs.zones", "needs", "These time zones only.", "ZONE", True),
     Flag(("--sysroot",), "needs.sysroot", "needs", "Root that libraries come from [/].", "DIR"),
+    Flag(("--base",), "image.base", "image", "What lies below it [auto: nothing].", "BASE"),
     Flag(("--user",), "image.user", "image", "Who runs it [65532:65532].", "UID[:GID]"),
     Flag(
         ("--compression",), "output.compression", "image", "Of the layers [gzip].",

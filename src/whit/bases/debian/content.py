@@ -30,7 +30,7 @@ nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin
 _GROUP = b"root:x:0:\nnobody:x:65534:\ntty:x:5:\nstaff:x:50:\nnonroot:x:65532:\n"
 _NONROOT = Owner(65532, 65532)
 # Names of busybox's applets: sorted, each ended by a zero byte, beginning with `[` and `[[`.
-_APPLETS = re.compile(rb"\0\[\0\[\[\0((?:[a-z0-9][a-z0-9_.-]{0,30}\0){40,1000})")
+_APPLETS = re.compile(rb"\[\0\[\[\0((?:[a-z0-9][a-z0-9_.-]{0,30}\0){40,1000})")
 
 
 class Unpacked(msgspec.Struct, frozen=True):

@@ -5,14 +5,14 @@ whit.lock ─┐
 mirror ────┘      └─▶ whit.lock
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
 
-from whit.bases.debian.sets import DISTROS, Order
+from whit.bases.debian.sets import ARCHITECTURES, DISTROS, KINDS, Order, parse_order
 from whit.build.base.assembling import Kitchen, make_image
 from whit.build.base.choosing import Archive, Chosen, from_archive, from_lock
 from whit.build.base.fetching import Larder, Mirror
@@ -24,6 +24,7 @@ from whit.build.request import Request, lock_path
 from whit.errors.request import BadSetting, Drifted
 from whit.model.bases import BaseImage, BasePackage, BaseRelease
 from whit.model.image import Compression, Image
+from whit.model.names import Platform
 from whit.model.result import Receipt
 from whit.oci.graph import content_of, index_of, joined
 from whit.report.words import count_text
@@ -72,6 +73,16 @@ class Counter:
     def choose(self, order: Order, listen: Listener) -> Chosen:
         """The newest there is. Errors: those of the A pages."""
         begun = perf_counter()
+        with self.archive(order) as archive:
+            chosen = from_archive(order, archive)
+        newest = max(release.date for release in chosen.releases.values())
+        detail = f"{count_text(len(chosen.packages), 'package')} of {order.distro} as of {newest}"
+        listen(Finished("choose", detail, perf_counter() - begun))
+        return chosen
+
+    @contextmanager
+    def archive(self, order: Order) -> Iterator[Archive]:
+        """All suites, verified. Errors: those of the A pages."""
         kitchen = self.kitchen
         dates = {} if self._allows_old else self._dates()
         archive = Archive(
@@ -79,13 +90,9 @@ class Counter:
             allows_old=self._allows_old,
         )  # fmt: skip
         try:
-            chosen = from_archive(order, archive)
+            yield archive
         finally:
             archive.close()
-        newest = max(release.date for release in chosen.releases.values())
-        detail = f"{count_text(len(chosen.packages), 'package')} of {order.distro} as of {newest}"
-        listen(Finished("choose", detail, perf_counter() - begun))
-        return chosen
 
     def write(self, bases: dict[str, LockedBase]) -> None:
         """Put bases into whit.lock."""
@@ -132,6 +139,25 @@ def opened(
         yield Counter(request, kitchen, mirror, allows_old=allows_old)
     finally:
         mirror.close()
+
+
+def made_for(
+    request: Request, house: House, store: Store, listen: Listener
+) -> Callable[[str, Platform], Image]:
+    """What makes bases by their names, as in `static-debian12:nonroot`."""
+
+    def make(text: str, platform: Platform) -> Image:
+        order = parse_order(text, request.settings.base.distro, platform)
+        if order is None:
+            raise BadSetting(
+                f"whit-base:{text}: there is no such base",
+                hint=f"there are {', '.join(KINDS)}; with a distro and a variant: "
+                "static-debian12:nonroot",
+            )
+        with opened(request, house, store) as counter:
+            return counter.base(order, listen).image
+
+    return make
 
 
 def make_bases(
@@ -205,9 +231,6 @@ def package_differences(key: str, before: LockedBase, after: LockedBase) -> list
 
 def order_of(key: str) -> Order:
     """What a key of the lock means. Errors: BadSetting."""
-    from whit.bases.debian.sets import ARCHITECTURES, KINDS
-    from whit.model.names import Platform
-
     distro, _, rest = key.partition("/")
     architecture, _, words = rest.partition("/")
     kind, *packages = words.split(",")

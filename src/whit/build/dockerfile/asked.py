@@ -49,14 +49,15 @@ def parse_arguments(words: Sequence[str], env: Mapping[str, str]) -> tuple[tuple
 
 
 def parse_contexts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """`NAME=oci-layout://DIR`, `NAME=docker-image://IMAGE`, `NAME=DIR`."""
+    """`NAME=oci-layout://DIR`, `NAME=docker-image://IMAGE`, `NAME=whit-base:static`, `NAME=DIR`."""
     found: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not name or not equals or not value:
             raise UsageError(
                 f"--build-context {word!r} says nothing",
-                hint="write --build-context NAME=oci-layout://DIR, docker-image://IMAGE or DIR",
+                hint="write --build-context NAME=oci-layout://DIR, docker-image://IMAGE, "
+                "whit-base:static or DIR",
             )
         found[name] = value
     return tuple(found.items())

@@ -1,6 +1,6 @@
 """The text of a FROM in, a Base out: an image in the store and its files in a snapshot.
 
-    --build-context NAME=…   what the user says stands for it
+    --build-context NAME=…   what the user says stands for it: an image, or whit-base:static
     the local store          an image of that name
     a registry               its mirrors first, as the settings say
 
@@ -64,6 +64,8 @@ class Locked:
         return found
 
 
+# What a named context is that stands for a base of packages.
+MADE = "whit-base:"
 SCRATCH = Base(key_of("scratch"))
 
 
@@ -80,7 +82,10 @@ class Bases:
         *,
         offline: bool = False,
         locked: "Locked | None" = None,
+        make: "Callable[[str, Platform], Image] | None" = None,
     ) -> None:
+        """`make` makes bases of packages, named as in `whit-base:static`."""
+        self._make = make
         self._locked = locked or Locked({})
         self._store, self._snapshots, self._registries = store, snapshots, registries
         self._contexts = {familiar(name): value for name, value in contexts.items()}
@@ -91,7 +96,7 @@ class Bases:
     def directory_of(self, name: str, platform: Platform) -> str | None:
         """The directory that a named context stands for; None when it is something else."""
         said = self._said(name, platform)
-        if said is None or _scheme(said) is not None:
+        if said is None or _scheme(said) is not None or said.startswith(MADE):
             return None
         place = os.path.join(self._directory, said.removeprefix("local:"))
         if not os.path.isdir(place):
@@ -158,17 +163,25 @@ class Bases:
     def _named(self, name: str, said: str, platform: Platform) -> Image:
         from whit.build.ends import End, Where
 
+        if said.startswith(MADE):
+            return self.made(said.removeprefix(MADE), platform)
         scheme, place = _scheme(said) or ("", "")
         if scheme == "docker-image":
             return self._in_store(place, platform) or self._pulled(place, platform)
         if scheme == "oci-layout":
-            return self._brought(_layout_end(place), platform)
+            return self.brought(_layout_end(place), platform)
         if scheme == "oci-archive":
-            return self._brought(End(Where.OCI_ARCHIVE, place), platform)
+            return self.brought(End(Where.OCI_ARCHIVE, place), platform)
         raise NoSuchBase(
             f"--build-context {name}={said} is no image",
-            hint="write oci-layout://DIR or docker-image://NAME",
+            hint="write oci-layout://DIR, docker-image://NAME or whit-base:static",
         )
+
+    def made(self, text: str, platform: Platform) -> Image:
+        """A base of packages, made or found again. Errors: NoSuchBase; those of the A pages."""
+        if self._make is None:
+            raise NoSuchBase(f"no base is made of packages here: {text}")
+        return self._make(text, platform)
 
     def _in_store(self, name: str, platform: Platform) -> Image | None:
         for spelled in (str, familiar, _full):
@@ -189,7 +202,7 @@ class Bases:
         if self._offline:
             raise NoSuchBase(f"{missing}, and --offline forbids to pull it", hint=hint)
         try:
-            return self._brought(End(Where.REGISTRY, name=name), platform)
+            return self.brought(End(Where.REGISTRY, name=name), platform)
         except WhitError as error:
             raise NoSuchBase(
                 f"{missing}, and pulling it failed: {error.message}",
@@ -197,7 +210,7 @@ class Bases:
                 output=error.output,
             ) from error
 
-    def _brought(self, end: "End", platform: Platform) -> Image:
+    def brought(self, end: "End", platform: Platform) -> Image:
         """Everything of it in the store."""
         from whit.build.copy import open_origin
         from whit.build.ends import Where

@@ -192,6 +192,8 @@ def _image(
     store: Store,
     answering: "Answering",
 ) -> Image:
+    from whit.build.base.call import made_for
+
     listen, watch = answering.hear, answering.watch
     snapshots = Snapshots(f"{house.cache}/{_snapshots_name(asked, listen)}")
     bases = Bases(
@@ -202,6 +204,7 @@ def _image(
         request.directory,
         offline=request.offline,
         locked=_locked(request),
+        make=made_for(request, house, store, listen),
     )
     read = _read(asked)
     graph = _graph(read.dockerfile, asked, platform, bases)

@@ -1,0 +1,278 @@
+"""The words of `--base` in, what a program stands on out: an image in the store, unpacked.
+
+    auto, scratch               nothing
+    static, cc-debian12:debug   made of Debian's packages
+    IMAGE, oci:DIR, …           any image, by the digest that whit.lock has
+
+Its layers stay below the program's. What it has is not added again, and what it lacks is not
+taken from this host: a program that could not run on it is refused.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from whit.bases.debian.sets import parse_order
+from whit.build.dockerfile.bases import Base, Bases, Locked
+from whit.build.ends import Where, parse_end
+from whit.build.events import Listener
+from whit.build.house import House
+from whit.build.lock import Lock, read_lock, write_lock
+from whit.build.registries import Registries
+from whit.build.request import Request, lock_path
+from whit.build.settings import ImageSettings
+from whit.errors.bases import CannotStandOn
+from whit.errors.request import Drifted
+from whit.model.image import MEDIA_LAYER, Image, Layer
+from whit.model.names import Platform
+from whit.model.plan import Entry, Plan, RunConfig
+from whit.model.tree import Dir, File, Link, Node, Tree, parents_of
+from whit.oci.documents import RunDocument
+from whit.store.blobs import Store
+from whit.store.snapshots import Snapshots
+
+NOTHING = ("auto", "scratch")
+PROVIDER = "base"
+# Labels that say what an image is, and not how it is to be treated.
+_IDENTITY = ("org.opencontainers.image.", "org.label-schema.", "io.buildah.", "dev.whit.")
+_BASE_NAME, _BASE_DIGEST = (f"org.opencontainers.image.base.{key}" for key in ("name", "digest"))
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """`root` is where its files lie on this host; `run` is its own configuration."""
+
+    name: str
+    digest: str
+    root: str
+    layers: tuple[Layer, ...]
+    run: RunDocument
+
+
+def ground_of(
+    request: Request, platform: Platform, house: House, store: Store, listen: Listener
+) -> Ground | None:
+    """None for a program that stands on nothing. Errors: CannotStandOn, and those of bases."""
+    text = request.settings.image.base
+    if text in NOTHING:
+        return None
+    path = lock_path(request)
+    lock = read_lock(path) or Lock()
+    bases = bases_of(request, house, store, lock, listen)
+    order = parse_order(text, request.settings.base.distro, platform)
+    if order is not None:
+        image = bases.made(text, platform)
+    else:
+        image = _found(text, platform, bases)
+        _note(request, text, image, lock)
+    own = image.platform
+    if (own.os, own.architecture) != (platform.os, platform.architecture):
+        raise CannotStandOn(
+            f"{text} is an image for {own}, and the program is one for {platform}",
+            hint="name a base that exists for the program's platform",
+        )
+    return _ground(text, image.manifest_digest, bases.unpacked(image))
+
+
+def bases_of(request: Request, house: House, store: Store, lock: Lock, listen: Listener) -> Bases:
+    """Where base images are looked up and made."""
+    from whit.build.base.call import made_for
+
+    locked = Locked(lock.base, is_frozen=request.is_frozen, path=str(lock_path(request)))
+    return Bases(
+        store,
+        Snapshots(f"{house.cache}/snapshots"),
+        lambda: Registries(request.settings.registries, request.home, offline=request.offline),
+        {},
+        request.directory,
+        offline=request.offline,
+        locked=locked,
+        make=made_for(request, house, store, listen),
+    )
+
+
+def _found(text: str, platform: Platform, bases: Bases) -> Image:
+    end = parse_end(text)
+    if end.where in (Where.REGISTRY, Where.STORE):
+        return bases.image(end.name, platform)
+    return bases.brought(end, platform)
+
+
+def _note(request: Request, text: str, image: Image, lock: Lock) -> None:
+    """Write its digest into whit.lock, where there is another or none."""
+    path, platform = lock_path(request), str(image.platform)
+    known = lock.base.get(text, {})
+    if known.get(platform) == image.manifest_digest or "@sha256:" in text:
+        return
+    if request.is_frozen:
+        raise Drifted(
+            f"--frozen: {text} for {platform} is {image.manifest_digest}, and {path} says "
+            f"{known.get(platform, 'nothing')}",
+            hint="build once without --frozen; commit whit.lock with the source",
+        )
+    digests = {**known, platform: str(image.manifest_digest)}
+    write_lock(path, msgspec.structs.replace(lock, base={**lock.base, text: digests}))
+
+
+def _ground(text: str, digest: str, base: Base) -> Ground:
+    if base.files is None:
+        raise CannotStandOn(f"{text} has no layers", hint="that is --base scratch")
+    run = base.config.config if base.config is not None else None
+    layers = tuple(
+        msgspec.structs.replace(
+            layer, media_type=_media_type(layer.media_type), comment=f"base {text}"
+        )
+        for layer in base.layers
+    )
+    return Ground(text, digest, base.files, layers, run or RunDocument())
+
+
+def _media_type(text: str) -> str:
+    """Docker's own names mean the same bytes."""
+    return f"{MEDIA_LAYER}+gzip" if text.endswith("docker.image.rootfs.diff.tar.gzip") else text
+
+
+# ---- what stands on it --------------------------------------------------------------------------
+
+
+def on_ground(request: Request, ground: Ground) -> Request:
+    """Libraries come from the base, and what is made to be written to belongs to its user."""
+    settings = request.settings
+    image = settings.image
+    if _has_own_user(ground) and image.user == ImageSettings().user:
+        owner = ground.run.user if re.fullmatch(r"\d+(:\d+)?", ground.run.user) else image.user
+        image = msgspec.structs.replace(image, user=owner)
+    own = dict(pair.partition("=")[::2] for pair in ground.run.env or ())
+    image = msgspec.structs.replace(image, env={**own, **image.env})
+    needs = msgspec.structs.replace(settings.needs, sysroot=ground.root)
+    return msgspec.structs.replace(
+        request, settings=msgspec.structs.replace(settings, image=image, needs=needs)
+    )
+
+
+def _has_own_user(ground: Ground) -> bool:
+    return ground.run.user.partition(":")[0] not in ("", "0", "root")
+
+
+def standing(plan: Plan, ground: Ground, asked: ImageSettings) -> Plan:
+    """The plan with what the base has marked as its own, and its configuration under it."""
+    from whit.bases.root import Root
+
+    root = Root(ground.root)
+    entries = tuple(
+        _marked(entry, ground) if _has(root, entry) else entry
+        for entry in plan.entries
+        if entry.provider != PROVIDER or _has(root, entry)
+    )
+    return msgspec.structs.replace(
+        plan, entries=entries, config=_config(plan.config, ground, asked)
+    )
+
+
+def _marked(entry: Entry, ground: Ground) -> Entry:
+    reason = entry.reason.removesuffix("; from base") + f"; in {ground.name}"
+    return msgspec.structs.replace(entry, provider=PROVIDER, reason=reason)
+
+
+def _has(root: Any, entry: Entry) -> bool:
+    """Whether the base has this very thing at this very path."""
+    if entry.is_program:
+        return False
+    node = entry.node
+    if isinstance(node, Link) and not node.is_hard:
+        return bool(root.link(entry.path) == node.target)
+    if isinstance(node, Dir):
+        return bool(root.is_directory(entry.path, node.mode))
+    found = root.find(entry.path)
+    if found is None or found.path != entry.path or not isinstance(node, File):
+        return False
+    mine = root.file(found).content
+    return bool(mine.size == node.content.size and mine.digest == _digest(node))
+
+
+def _digest(node: File) -> str:
+    from whit.model.names import digest_of
+
+    data = getattr(node.content, "data", None)
+    return digest_of(data) if data is not None else str(getattr(node.content, "digest", ""))
+
+
+def _config(config: RunConfig, ground: Ground, asked: ImageSettings) -> RunConfig:
+    """User, directory and labels of the base, where the build says nothing else; what it listens
+    on, keeps and starts is a matter of the program that it was made for.
+    """
+    labels = {
+        name: value
+        for name, value in (ground.run.labels or {}).items()
+        if not name.startswith(_IDENTITY)
+    }
+    annotations = {_BASE_NAME: ground.name, _BASE_DIGEST: ground.digest}
+    is_default = asked.user == ImageSettings().user and _has_own_user(ground)
+    return msgspec.structs.replace(
+        config,
+        user=ground.run.user if is_default else config.user,
+        working_dir=config.working_dir
+        if asked.working_dir != "/"
+        else ground.run.working_dir or "/",
+        labels=tuple(sorted({**labels, **dict(config.labels)}.items())),
+        annotations=tuple(sorted({**annotations, **dict(config.annotations)}.items())),
+    )
+
+
+def paths_of(ground: Ground) -> Iterator[str]:
+    """Every file's path in the base."""
+    for place, _, names in os.walk(ground.root):
+        inside = place[len(ground.root) :]
+        yield from (f"{inside}/{name}" for name in names)
+
+
+# ---- the layers on top --------------------------------------------------------------------------
+
+
+def layer_tree(entries: tuple[Entry, ...], ground: Ground, store: Store) -> Tree:
+    """What is added, with the directories on the way as the base has them: an upper layer's
+    directory would hide the owner and the mode of a lower one's.
+    """
+    nodes: dict[str, Node] = {entry.path: entry.node for entry in entries}
+    parents = {parent for path in nodes for parent in parents_of(path)} - set(nodes)
+    known = _directories(ground, parents, store) if parents else {}
+    for path in nodes:
+        for parent in parents_of(path):
+            if isinstance(known.get(parent), Link):
+                raise CannotStandOn(
+                    f"{path} goes through {parent}, which is a link in {ground.name}",
+                    hint="name the file by its real path",
+                )
+    return Tree.of({**{path: node for path, node in known.items() if path in parents}, **nodes})
+
+
+def _directories(ground: Ground, wanted: set[str], store: Store) -> dict[str, Node]:
+    """What the base's layers say of these paths: on a host without root, owners stand there
+    only.
+    """
+    from whit.layer.read import Kind, LayerReader
+
+    found: dict[str, Node] = {}
+    for layer in ground.layers:
+        with store.open_blob(layer.digest, layer.size) as stream:
+            for entry in LayerReader(stream):
+                if entry.path in wanted:
+                    if entry.kind is Kind.DIRECTORY:
+                        found[entry.path] = Dir(entry.mode, entry.uid, entry.gid)
+                    elif entry.kind is Kind.SYMLINK:
+                        found[entry.path] = Link(entry.target)
+                    elif entry.kind is Kind.REMOVED:
+                        found.pop(entry.path, None)
+    return found
+
+
+def refusal(error: Exception, ground: Ground) -> CannotStandOn:
+    """What the planner says is missing, as a word about the base."""
+    said = str(error).partition(":\n")
+    return CannotStandOn(
+        f"the program cannot run on {ground.name}, which lacks:\n{said[2] or said[0]}",
+        hint="a larger base may have it (static, base-nossl, base, cc); --base auto takes along "
+        "what is needed",
+    )
