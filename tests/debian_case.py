@@ -4,13 +4,21 @@ import hashlib
 import io
 import lzma
 import tarfile
+import time
 from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 
 from pysequoia import SignatureMode, Tsk, sign
 
+from whit.build.house import open_house
+from whit.layer.read import read_layer
+from whit.model.tree import Node
+from whit.oci.documents import Config, decode
+from whit.store.blobs import Store
+
 DAY = 86_400
+NOW = int(time.time())
 Entry = tuple[tarfile.TarInfo, bytes]
 
 
@@ -143,3 +151,13 @@ def fill(repository: Repository) -> None:
         Depends="openssl")  # fmt: skip
     add("libc6", "2.36-9", entry("./lib/x86_64-linux-gnu/libc.so.6", b"\x7fELF not"),
         Depends="libgcc-s1, libcrypt1")  # fmt: skip
+
+
+def tree_of(reference: str) -> tuple[dict[str, Node], Config]:
+    """Paths and nodes of an image of one layer in the store, and its configuration."""
+    store = Store.open(open_house().store)
+    image = store.find(reference.partition("@")[2])
+    (layer,) = image.layers
+    with store.open_blob(layer.digest, layer.size) as stream:
+        tree = read_layer(stream).tree
+    return tree.as_dict(), decode(Config, image.config, "config")

@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,43 +13,10 @@ from pathlib import Path
 import pytest
 from pysequoia import Tsk
 
-from debian_case import DAY, Repository, entry, fill
+from debian_case import DAY, NOW, Repository, entry, tree_of
 from registry_case import whit
 from whit.build.house import open_house
-from whit.layer.read import read_layer
 from whit.model.tree import Dir, File, Link
-from whit.oci.documents import Config, decode
-from whit.store.blobs import Store
-
-NOW = int(time.time())
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    made = Repository(tmp_path / "archive")
-    fill(made)
-    made.publish(NOW - DAY)
-    monkeypatch.setenv("WHIT_BASE_MIRROR", str(made.place))
-    monkeypatch.setenv("WHIT_BASE_KEYS", str(made.certificate))
-    monkeypatch.setenv("WHIT_BASE_SUITES", "")
-    monkeypatch.setenv("WHIT_BASE_DISTRO", "debian12")
-    monkeypatch.setenv("WHIT_PLATFORM", "linux/amd64")
-    (tmp_path / "project").mkdir()
-    return made
-
-
-@pytest.fixture
-def project(tmp_path: Path, repository: Repository) -> Path:
-    return tmp_path / "project"
-
-
-def tree_of(reference: str) -> tuple[dict, Config]:
-    store = Store.open(open_house().store)
-    image = store.find(reference.partition("@")[2])
-    (layer,) = image.layers
-    with store.open_blob(layer.digest, layer.size) as stream:
-        tree = read_layer(stream).tree
-    return tree.as_dict(), decode(Config, image.config, "config")
 
 
 def test_a_base_holds_its_packages_and_what_scanners_read(project: Path):

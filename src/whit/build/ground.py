@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from whit.bases.debian.sets import parse_order
-from whit.build.dockerfile.bases import Base, Bases, Locked
+from whit.build.bases import Base, Bases, Locked
 from whit.build.ends import Where, parse_end
 from whit.build.events import Listener
 from whit.build.house import House
@@ -30,6 +30,7 @@ from whit.model.image import MEDIA_LAYER, Image, Layer
 from whit.model.names import Platform
 from whit.model.plan import Entry, Plan, RunConfig
 from whit.model.tree import Dir, File, Link, Node, Tree, parents_of
+from whit.needs.planner import FILE_CODE
 from whit.oci.documents import RunDocument
 from whit.store.blobs import Store
 from whit.store.snapshots import Snapshots
@@ -66,7 +67,8 @@ def ground_of(
         image = bases.made(text, platform)
     else:
         image = _found(text, platform, bases)
-        _note(request, text, image, lock)
+        if parse_end(text).where is Where.REGISTRY:
+            _note(request, text, image, lock)
     own = image.platform
     if (own.os, own.architecture) != (platform.os, platform.architecture):
         raise CannotStandOn(
@@ -156,19 +158,35 @@ def _has_own_user(ground: Ground) -> bool:
     return ground.run.user.partition(":")[0] not in ("", "0", "root")
 
 
-def standing(plan: Plan, ground: Ground, asked: ImageSettings) -> Plan:
+def standing(plan: Plan, ground: Ground, asked: ImageSettings, store: Store) -> Plan:
     """The plan with what the base has marked as its own, and its configuration under it."""
     from whit.bases.root import Root
 
-    root = Root(ground.root)
+    root = Root(ground.root, PROVIDER)
+    config = _config(plan.config, ground, asked)
     entries = tuple(
         _marked(entry, ground) if _has(root, entry) else entry
         for entry in plan.entries
         if entry.provider != PROVIDER or _has(root, entry)
     )
-    return msgspec.structs.replace(
-        plan, entries=entries, config=_config(plan.config, ground, asked)
-    )
+    known = {entry.path: entry for entry in (*_named_by(config, ground, root, store), *entries)}
+    ordered = sorted(known.values(), key=lambda entry: entry.path.split("/"))
+    return msgspec.structs.replace(plan, entries=tuple(ordered), config=config)
+
+
+def _named_by(config: RunConfig, ground: Ground, root: Any, store: Store) -> Iterator[Entry]:
+    """What the configuration names and the base has: the working directory, accounts."""
+    place = config.working_dir
+    if place != "/":
+        known = _directories(ground, {place, *parents_of(place)}, store)
+        for path, node in known.items():
+            yield Entry(path, node, FILE_CODE, PROVIDER, f"the working directory; in {ground.name}")
+    if not re.fullmatch(r"\d+(:\d+)?", config.user):
+        for path in ("/etc/passwd", "/etc/group"):
+            found = root.find(path)
+            if found is not None:
+                reason = f"{config.user} is a user of {ground.name}"
+                yield Entry(path, root.file(found), FILE_CODE, PROVIDER, reason)
 
 
 def _marked(entry: Entry, ground: Ground) -> Entry:

@@ -99,7 +99,7 @@ def planned(
     if ground is not None:
         from whit.build.ground import standing
 
-        plan = standing(plan, ground, asked.settings.image)
+        plan = standing(plan, ground, asked.settings.image, store)
     if request.settings.has_entry:
         from whit.build.entry import with_entry
 

@@ -12,7 +12,6 @@ them depend on (debconf, awk, libcrypt) is left out on purpose.
 import msgspec
 
 from whit.errors.bases import CannotStandOn
-from whit.errors.request import BadSetting
 from whit.model.names import Platform
 from whit.model.plan import RunConfig
 
@@ -84,20 +83,12 @@ class Order(msgspec.Struct, frozen=True):
 
 
 def parse_order(text: str, distro: str, platform: Platform) -> Order | None:
-    """`static`, `cc-debian12`, `base-debian13:debug-nonroot`; None for what names no such base.
-
-    Errors: BadSetting.
-    """
+    """`static`, `cc-debian12`, `base-debian13:debug-nonroot`; None for what names no such base."""
     name, _, tag = text.partition(":")
     kind = next((k for k in KINDS if name in (k, *(f"{k}-{d}" for d in DISTROS))), "")
-    if not kind:
-        return None
     variant = "" if tag == "latest" else tag
-    if variant not in VARIANTS:
-        raise BadSetting(
-            f"{text}: there is no variant {tag!r}",
-            hint="there are " + ", ".join(filter(None, VARIANTS)),
-        )
+    if not kind or variant not in VARIANTS:
+        return None
     return Order(kind, name.removeprefix(kind).removeprefix("-") or distro, variant, platform)
 
 

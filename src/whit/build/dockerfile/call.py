@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from whit.build.bases import Bases, Locked, suggesting_stages
 from whit.build.dockerfile.asked import Asked
-from whit.build.dockerfile.bases import Bases, Locked, suggesting_stages
 from whit.build.dockerfile.bench import ContextDigests, Memory, Room
 from whit.build.dockerfile.image import image_of, layer_of
 from whit.build.dockerfile.origins import Reading

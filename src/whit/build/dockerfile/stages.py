@@ -8,7 +8,7 @@ from time import perf_counter
 
 import msgspec
 
-from whit.build.dockerfile.bases import SCRATCH, Base, Bases, suggesting_stages
+from whit.build.bases import SCRATCH, Base, Bases, suggesting_stages
 from whit.build.dockerfile.bench import (
     ContextDigests,
     Files,
