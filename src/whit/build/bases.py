@@ -69,6 +69,15 @@ MADE = "whit-base:"
 SCRATCH = Base(key_of("scratch"))
 
 
+class Elsewhere(msgspec.Struct, frozen=True):
+    """Where images come from that are not here: registries, and Debian's packages, of which `make`
+    makes bases by the names that follow `whit-base:`.
+    """
+
+    registries: "Callable[[], Registries]"
+    make: "Callable[[str, Platform], Image]"
+
+
 class Bases:
     """The base images of one build. `contexts` are the user's named ones, by their names."""
 
@@ -76,18 +85,15 @@ class Bases:
         self,
         store: Store,
         snapshots: Snapshots,
-        registries: "Callable[[], Registries]",
+        elsewhere: "Elsewhere",
         contexts: Mapping[str, str],
         directory: str,
         *,
         offline: bool = False,
         locked: "Locked | None" = None,
-        make: "Callable[[str, Platform], Image] | None" = None,
     ) -> None:
-        """`make` makes bases of packages, named as in `whit-base:static`."""
-        self._make = make
         self._locked = locked or Locked({})
-        self._store, self._snapshots, self._registries = store, snapshots, registries
+        self._store, self._snapshots, self._elsewhere = store, snapshots, elsewhere
         self._contexts = {familiar(name): value for name, value in contexts.items()}
         self._directory, self._offline = directory, offline
         self._guard = threading.Lock()
@@ -179,9 +185,7 @@ class Bases:
 
     def made(self, text: str, platform: Platform) -> Image:
         """A base of packages, made or found again. Errors: NoSuchBase; those of the A pages."""
-        if self._make is None:
-            raise NoSuchBase(f"no base is made of packages here: {text}")
-        return self._make(text, platform)
+        return self._elsewhere.make(text, platform)
 
     def _in_store(self, name: str, platform: Platform) -> Image | None:
         for spelled in (str, familiar, _full):
@@ -216,7 +220,7 @@ class Bases:
         from whit.build.ends import Where
         from whit.registry.hosts import remote
 
-        registries = self._registries()
+        registries = self._elsewhere.registries()
         origin = open_origin(end, platform, registries, self._store, self._directory)
         # What lies in the store under its digest was complete when it came there.
         if not all(self._store.has(Digest(blob.digest)) for blob in origin.content.blobs):

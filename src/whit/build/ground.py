@@ -10,13 +10,13 @@ taken from this host: a program that could not run on it is refused.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from whit.bases.debian.sets import parse_order
-from whit.build.bases import Base, Bases, Locked
+from whit.build.bases import Base, Bases, Elsewhere, Locked
 from whit.build.ends import Where, parse_end
 from whit.build.events import Listener
 from whit.build.house import House
@@ -59,16 +59,14 @@ def ground_of(
     text = request.settings.image.base
     if text in NOTHING:
         return None
-    path = lock_path(request)
-    lock = read_lock(path) or Lock()
-    bases = bases_of(request, house, store, lock, listen)
+    bases = bases_of(request, house, store, listen)
     order = parse_order(text, request.settings.base.distro, platform)
     if order is not None:
         image = bases.made(text, platform)
     else:
         image = _found(text, platform, bases)
         if parse_end(text).where is Where.REGISTRY:
-            _note(request, text, image, lock)
+            _note(request, text, image)
     own = image.platform
     if (own.os, own.architecture) != (platform.os, platform.architecture):
         raise CannotStandOn(
@@ -78,20 +76,34 @@ def ground_of(
     return _ground(text, image.manifest_digest, bases.unpacked(image))
 
 
-def bases_of(request: Request, house: House, store: Store, lock: Lock, listen: Listener) -> Bases:
-    """Where base images are looked up and made."""
+def bases_of(
+    request: Request,
+    house: House,
+    store: Store,
+    listen: Listener,
+    contexts: Mapping[str, str] | None = None,
+    snapshots: Snapshots | None = None,
+) -> Bases:
+    """Where base images are looked up and made. `contexts` are a Dockerfile's named ones; files
+    are unpacked into `snapshots`, or those of every build.
+
+    Errors: BadLock.
+    """
     from whit.build.base.call import made_for
 
-    locked = Locked(lock.base, is_frozen=request.is_frozen, path=str(lock_path(request)))
+    path = lock_path(request)
+    lock = read_lock(path) or Lock()
     return Bases(
         store,
-        Snapshots(f"{house.cache}/snapshots"),
-        lambda: Registries(request.settings.registries, request.home, offline=request.offline),
-        {},
+        snapshots or Snapshots(f"{house.cache}/snapshots"),
+        Elsewhere(
+            lambda: Registries(request.settings.registries, request.home, offline=request.offline),
+            made_for(request, house, store, listen),
+        ),
+        contexts or {},
         request.directory,
         offline=request.offline,
-        locked=locked,
-        make=made_for(request, house, store, listen),
+        locked=Locked(lock.base, is_frozen=request.is_frozen, path=str(path)),
     )
 
 
@@ -102,9 +114,10 @@ def _found(text: str, platform: Platform, bases: Bases) -> Image:
     return bases.brought(end, platform)
 
 
-def _note(request: Request, text: str, image: Image, lock: Lock) -> None:
+def _note(request: Request, text: str, image: Image) -> None:
     """Write its digest into whit.lock, where there is another or none."""
     path, platform = lock_path(request), str(image.platform)
+    lock = read_lock(path) or Lock()
     known = lock.base.get(text, {})
     if known.get(platform) == image.manifest_digest or "@sha256:" in text:
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from whit.build.bases import Bases, Locked, suggesting_stages
+from whit.build.bases import Bases, suggesting_stages
 from whit.build.dockerfile.asked import Asked
 from whit.build.dockerfile.bench import ContextDigests, Memory, Room
 from whit.build.dockerfile.image import image_of, layer_of
@@ -16,9 +16,10 @@ from whit.build.dockerfile.origins import Reading
 from whit.build.dockerfile.stages import Options, Sources, Stages, open_context
 from whit.build.dockerfile.transfer import Fetched
 from whit.build.events import Finished, Listener, Warned
+from whit.build.ground import bases_of
 from whit.build.house import House
 from whit.build.publish import Release, publish
-from whit.build.request import Request, host_platform, lock_path
+from whit.build.request import Request, host_platform
 from whit.dockerfile.graph import BuildGraph, FromContext, FromImage, Stage
 from whit.dockerfile.ignore import patterns, read_ignore
 from whit.dockerfile.instructions import Transfer
@@ -111,17 +112,6 @@ def build_dockerfile(request: Request, asked: Asked, house: House, listen: Liste
         store.close()
 
 
-def _locked(request: Request) -> Locked:
-    """The base images of whit.lock. Errors: BadLock; Drifted where --frozen finds none."""
-    path = lock_path(request)
-    if not path.is_file():
-        return Locked({}, is_frozen=request.is_frozen, path=str(path))
-    from whit.build.lock import read_lock
-
-    lock = read_lock(path)
-    return Locked(lock.base if lock else {}, is_frozen=request.is_frozen, path=str(path))
-
-
 def _own_name(directory: str) -> str:
     name = os.path.basename(os.path.abspath(directory)).lower()
     return re.sub(r"[^a-z0-9._-]+", "-", name).strip("-._") or "app"
@@ -192,20 +182,9 @@ def _image(
     store: Store,
     answering: "Answering",
 ) -> Image:
-    from whit.build.base.call import made_for
-
     listen, watch = answering.hear, answering.watch
     snapshots = Snapshots(f"{house.cache}/{_snapshots_name(asked, listen)}")
-    bases = Bases(
-        store,
-        snapshots,
-        lambda: _registries(request),
-        dict(asked.contexts),
-        request.directory,
-        offline=request.offline,
-        locked=_locked(request),
-        make=made_for(request, house, store, listen),
-    )
+    bases = bases_of(request, house, store, listen, dict(asked.contexts), snapshots)
     read = _read(asked)
     graph = _graph(read.dockerfile, asked, platform, bases)
     _warn(graph, listen)
