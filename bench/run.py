@@ -20,6 +20,7 @@ from peers.engines import unmount_below
 from peers.whit import PROGRAM
 from record import append, machine_summary
 from scenarios.dead_code import measure_dead_code
+from scenarios.bases import measure_bases
 from scenarios.dockerfile import measure_dockerfile
 from scenarios.ko_builds import measure_ko
 from scenarios.native import measure_native
@@ -45,6 +46,7 @@ SCENARIOS = {
     "transfer": measure_transfer,
     "programs": measure_programs,
     "native": measure_native,
+    "bases": measure_bases,
 }
 
 

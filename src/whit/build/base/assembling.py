@@ -18,6 +18,7 @@ from whit.build.base.unpacking import unpack_all
 from whit.build.events import Finished, Listener
 from whit.build.house import House
 from whit.build.settings import BaseSettings
+from whit.layer.compress import compressor_versions
 from whit.layer.content import open_content
 from whit.model.image import Compression, Image, Layer
 from whit.model.tree import Content, Tree
@@ -54,7 +55,8 @@ def make_image(order: Order, chosen: Chosen, kitchen: Kitchen, listen: Listener)
 def _layer(order: Order, chosen: Chosen, kitchen: Kitchen) -> tuple[Layer, bool]:
     store, compression = kitchen.store, kitchen.compression
     key = key_of(
-        "base layer", __version__, order.kind, order.variant, repr(compression),
+        "base layer", __version__, repr(compressor_versions()), order.kind, order.variant,
+        repr(compression),
         *(f"{one.name} {one.digest}" for one in chosen.packages),
     )  # fmt: skip
     known = store.steps.get(key)
@@ -90,7 +92,7 @@ _NOWHERE = "file:/no/mirror/is/known"
 
 def tree_of(order: Order, files: tuple[tuple[str, str], ...], workspace: str) -> Tree:
     """The content of a base. Errors: BrokenPackage."""
-    unpacked = unpack_all(iter(files), workspace)
+    unpacked = unpack_all(files, workspace)
     return content_of(unpacked, _read, has_shell=order.has_shell)
 
 

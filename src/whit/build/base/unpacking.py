@@ -6,7 +6,8 @@ from then on: a package never decides what a file of the host is called.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from whit.bases.debian.content import Unpacked
 from whit.bases.debian.deb import Deb
@@ -54,6 +55,7 @@ def _node(entry: Entry) -> Node:
     return Link(entry.target, entry.kind is Kind.HARD_LINK)
 
 
-def unpack_all(packages: Iterator[tuple[str, str]], workspace: str) -> tuple[Unpacked, ...]:
-    """(path, name) of each."""
-    return tuple(unpack(path, name, workspace) for path, name in packages)
+def unpack_all(packages: Iterable[tuple[str, str]], workspace: str) -> tuple[Unpacked, ...]:
+    """(path, name) of each, side by side: decompressing and hashing hold no lock of Python's."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return tuple(threads.map(lambda one: unpack(one[0], one[1], workspace), packages))
