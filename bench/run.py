@@ -19,8 +19,8 @@ from outcome import Outcome
 from peers.engines import unmount_below
 from peers.whit import PROGRAM
 from record import append, machine_summary
-from scenarios.dead_code import measure_dead_code
 from scenarios.bases import measure_bases
+from scenarios.dead_code import measure_dead_code
 from scenarios.dockerfile import measure_dockerfile
 from scenarios.ko_builds import measure_ko
 from scenarios.native import measure_native
