@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from debian_case import Repository
 from layer_samples import config, written
 from whit.build.call import build_images, request_of
 from whit.build.comparing import compare
@@ -125,24 +126,50 @@ def test_a_finished_program_is_compared_as_it_is(source: Path, stand_in: str, tm
     assert found.variants[0].disk == (tmp_path / "done").stat().st_size
 
 
+@pytest.mark.go
+def test_a_base_of_packages_needs_no_registry_and_locks_nothing(
+    source: Path, repository: Repository
+):
+    found = compare(request_of(str(source), {}), open_house(), ("static",), unheard)
+    assert not found.skipped
+    static = found.bases[0]
+    assert (static.name, static.place) == ("static", "packages:static")
+    assert static.packages >= 4
+    assert static.images[-1].disk > static.disk > 0
+    assert not (source / "whit.lock").exists()
+
+
+@pytest.mark.go
+def test_offline_no_registry_is_asked(source: Path):
+    request = request_of(str(source), {}, offline=True)
+    found = compare(request, open_house(), ("alpine",), unheard)
+    assert [(one.name, one.reason) for one in found.skipped] == [
+        ("alpine", "--offline: no registry is asked")
+    ]
+
+
 def test_a_base_that_nobody_named():
     with pytest.raises(UsageError, match="debain-slim"):
         compare(request_of(".", {}), open_house(), ("debain-slim",), unheard)
 
 
-@pytest.mark.go
-@pytest.mark.gcc
-@pytest.mark.zig
-def test_with_c_code_both_linkages_are_weighed(source: Path):
+@pytest.fixture
+def c_source(source: Path) -> Path:
     (source / "main.go").write_text(
         'package main\n\n// static int one(void) { return 1; }\nimport "C"\n\n'
         "func main() { println(C.one()) }\n"
     )
-    request = request_of(str(source), {"compare.bases": {"none": "oci:/nowhere"}})
-    found = compare(request, open_house(), ("none",), unheard)
+    return source
+
+
+@pytest.mark.go
+@pytest.mark.gcc
+def test_a_dynamic_program_needs_its_libraries(c_source: Path):
+    request = request_of(str(c_source), {"go.cgo": "dynamic"})
+    found = compare(request, open_house(), ("none=oci:/nowhere", "none"), unheard)
     assert [(v.linkage, v.strip) for v in found.variants] == [
-        (linkage, strip) for linkage in ("static", "dynamic") for strip in ("none", "dwarf", "all")
+        ("dynamic", strip) for strip in ("none", "dwarf", "all")
     ]
     scratch, _ = found.bases
     assert scratch.images[-1].copied == ("loader and shared libraries",)
-    assert scratch.images[2].copied == ()
+    assert scratch.images[-1].copied_disk > 1_000_000

@@ -52,6 +52,7 @@ class Bench(msgspec.Struct, frozen=True):
     house: House
     store: Store
     scratch: Store
+    place: str
     listen: Listener
 
 
@@ -61,10 +62,10 @@ def compare(request: Request, house: House, asked: tuple[str, ...], listen: List
     store = Store.open(house.store)
     try:
         with tempfile.TemporaryDirectory(prefix="whit-compare-") as place:
-            bench = Bench(request, house, store, Store.open(f"{place}/store"), listen)
+            bench = Bench(request, house, store, Store.open(f"{place}/store"), place, listen)
             try:
                 with ThreadPoolExecutor(1) as thread:
-                    counting = thread.submit(count_bases, places, request, store, listen)
+                    counting = thread.submit(count_bases, places, request, house, store, listen)
                     made, skipped = _made(bench)
                     counted, missing = counting.result()
                 return _compared(made, counted, [*skipped, *missing], bench)
@@ -83,7 +84,8 @@ def _made(bench: Bench) -> tuple[list[Made], list[Skipped]]:
     if first.variant.strip == "":
         return [first], []
     made, skipped = [], []
-    for way in (linkage,) if linkage is Cgo.OFF else (Cgo.STATIC, Cgo.DYNAMIC):
+    is_open = linkage is not Cgo.OFF and bench.request.settings.go.cgo is Cgo.AUTO
+    for way in (Cgo.STATIC, Cgo.DYNAMIC) if is_open else (linkage,):
         for strip in STRIPS:
             if way is linkage and strip == first.variant.strip:
                 made.append(first)
@@ -102,7 +104,7 @@ def _made(bench: Bench) -> tuple[list[Made], list[Skipped]]:
 
 
 def _build(bench: Bench, request: Request) -> tuple[Made, Cgo]:
-    programs = start_programs(request)
+    programs = start_programs(request, out=bench.place)
     try:
         opened = programs.opened(bench.listen)
     finally:

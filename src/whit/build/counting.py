@@ -10,23 +10,29 @@ import msgspec
 
 from whit import __version__
 from whit.build.ends import End, Where, parse_end
-from whit.build.events import Finished, Listener
+from whit.build.events import Finished, Listener, unheard
+from whit.build.house import House
 from whit.build.request import Request
 from whit.build.sizing import OpenBlob, opened_image
 from whit.errors import UsageError, WhitError
 from whit.layer.inventory import Shelf
 from whit.model.comparison import Inventory, Skipped
+from whit.model.image import Image
 from whit.model.names import Digest
 from whit.oci.documents import Manifest, decode
-from whit.oci.graph import Content
+from whit.oci.graph import Content, content_of
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
 from whit.store.steps import key_of
 
-# What stands for a name when nobody says otherwise, in the order of the table.
+# What stands for a name when nobody says otherwise. What `whit base` makes needs no registry.
+PACKAGES = "packages:"
 PLACES = {
     "debian-slim": "docker://debian:stable-slim",
     "alpine": "docker://alpine:latest",
+    "cc": f"{PACKAGES}cc",
+    "base": f"{PACKAGES}base",
+    "static": f"{PACKAGES}static",
 }
 
 
@@ -61,14 +67,14 @@ def places_of(request: Request, asked: tuple[str, ...]) -> dict[str, str]:
 
 
 def count_bases(
-    places: dict[str, str], request: Request, store: Store, listen: Listener
+    places: dict[str, str], request: Request, house: House, store: Store, listen: Listener
 ) -> tuple[list[Counted], list[Skipped]]:
     """Those that can be had, and those that cannot with the reason."""
     counted, skipped = [], []
     for name, place in places.items():
         begun = perf_counter()
         try:
-            base, was_cached = _count(name, place, request, store)
+            base, was_cached = _count(name, place, request, house, store)
         except WhitError as error:
             skipped.append(Skipped(name, place, error.message))
             continue
@@ -79,9 +85,10 @@ def count_bases(
     return counted, skipped
 
 
-def _count(name: str, place: str, request: Request, store: Store) -> tuple[Counted, bool]:
-    end = _end_of(place, request)
-    content, open_blob = opened_image(end, request.home, request.platform, store)
+def _count(
+    name: str, place: str, request: Request, house: House, store: Store
+) -> tuple[Counted, bool]:
+    content, open_blob = _opened(place, request, house, store)
     digest = content.root.digest
     key = key_of("inventory", __version__, digest)
     known = _decoded(store.steps.get(key))
@@ -89,6 +96,32 @@ def _count(name: str, place: str, request: Request, store: Store) -> tuple[Count
     if known is None:
         store.steps.put(key, msgspec.json.encode(inventory))
     return Counted(name, place, str(digest), content.size, inventory), known is not None
+
+
+def _opened(place: str, request: Request, house: House, store: Store) -> tuple[Content, OpenBlob]:
+    if place.startswith(PACKAGES):
+        image = _made(place.removeprefix(PACKAGES), request, house, store)
+        return content_of(image), store.open_blob
+    end = _end_of(place, request)
+    if request.offline and end.where is Where.REGISTRY:
+        raise UsageError("--offline: no registry is asked")
+    return opened_image(end, request.home, request.platform, store)
+
+
+def _made(kind: str, request: Request, house: House, store: Store) -> Image:
+    """The base that `whit base` makes: as it is locked, else as the archive has it now. Weighing it
+    is no reason to lock it.
+    """
+    from whit.bases.debian.sets import Order
+    from whit.build.base.assembling import make_image
+    from whit.build.base.call import opened
+    from whit.build.base.choosing import from_lock
+
+    order = Order(kind, request.settings.base.distro, "", request.platform)
+    with opened(request, house, store) as counter:
+        locked = counter.locked.get(order.key)
+        chosen = from_lock(locked) if locked else counter.choose(order, unheard)
+        return make_image(order, chosen, counter.kitchen, unheard)
 
 
 def _end_of(place: str, request: Request) -> End:

@@ -31,8 +31,9 @@ def command(
     """Build SOURCE in full, without DWARF and stripped, and weigh it on usual bases.
 
     Each image is the base, the program, and what the program needs and the base lacks; the last
-    row is the image that `whit build` makes. PLACE is an image as `whit copy` names it: a name in
-    a registry, oci:DIR, docker-archive:FILE, docker-daemon:NAME. Nothing is published.
+    row is the image that `whit build` makes. static, base and cc are made as `whit base` makes
+    them. PLACE is an image as `whit copy` names it: a name in a registry, oci:DIR,
+    docker-archive:FILE, docker-daemon:NAME. Nothing is published.
     """  # fmt: skip
     from whit.build.comparing import compare
     from whit.build.house import open_house
