@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+ROUNDING = "(rounding)"
 Numbers = npt.NDArray[np.int64]
 Amounts = npt.NDArray[np.float64]
 
@@ -81,23 +82,31 @@ class Ledger:
         if amount > 0:
             self._open[section] = self._open.get(section, 0.0) + amount
 
-    def parts(self, total_bytes: int) -> list[Part]:
-        """All amounts, rounded; together exactly `total_bytes`."""
+    def parts(self, total_bytes: int, *, by_symbol: bool = True) -> list[Part]:
+        """All amounts, rounded; together exactly `total_bytes`. Without symbols the amounts of a
+        package are one Part a section: ten times fewer.
+        """
+        names, packages, amounts = self.names, self.packages, self._amounts
+        if not by_symbol:
+            names, packages, amounts = self._by_package()
         found: list[Part] = []
         written = 0
+        single: dict[tuple[str, str, str], float] = {}
         for (section, owner), amount in self._single.items():
+            key = section, self.packages[owner], self.names[owner] if by_symbol else ""
+            single[key] = single.get(key, 0.0) + amount
+        for (section, package, name), amount in single.items():
             size = round(amount)
             if size:
                 written += size
-                found.append(Part(section, self.packages[owner], self.names[owner], size))
-        for section, amounts in self._amounts.items():
+                found.append(Part(section, package, name, size))
+        for section, values in amounts.items():
             # Rounding the running sum loses nothing over the section.
-            running = np.rint(np.cumsum(amounts)).astype(np.int64)
+            running = np.rint(np.cumsum(values)).astype(np.int64)
             rounded = np.diff(running, prepend=0)
             some = np.flatnonzero(rounded)
             sizes = rounded[some]
             written += int(sizes.sum())
-            names, packages = self.names, self.packages
             found += [
                 Part(section, packages[i], names[i], size)
                 for i, size in zip(some.tolist(), sizes.tolist(), strict=True)
@@ -108,5 +117,16 @@ class Ledger:
                 written += size
                 found.append(Part(section, "", "", size))
         if total_bytes != written:
-            found.append(Part("rounding", "(rounding)", "", total_bytes - written))
+            found.append(Part("rounding", ROUNDING, "", total_bytes - written))
         return found
+
+    def _by_package(self) -> tuple[list[str], list[str], dict[str, Amounts]]:
+        """(no names, packages, amounts by package of each section)."""
+        number: dict[str, int] = {}
+        group = [number.setdefault(package, len(number)) for package in self.packages]
+        package_of = np.array(group, np.int64)
+        amounts = {
+            section: np.bincount(package_of[: len(values)], values, len(number)).astype(np.float64)
+            for section, values in self._amounts.items()
+        }
+        return [""] * len(number), list(number), amounts

@@ -9,7 +9,7 @@ What belongs to nobody gets a package in parentheses, so that a sum never hides 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from whit.binary.goinfo import GoInfo
 
@@ -37,6 +37,19 @@ def package_of(name: str) -> str:
     if dot <= 0 or name.startswith(("_cgo", "x_cgo", "_Cfunc", "__")):
         return C_CODE
     return head[:dot].replace("%2e", ".").replace("%2E", ".")
+
+
+def packages_of(names: Sequence[str]) -> list[str]:
+    """`package_of` each. Functions of a package stand together, so most are the last one's."""
+    found: list[str] = []
+    package, start = "", "\n"
+    for name in names:
+        # A slash behind it says that a longer path begins in the same way, or a type's name does.
+        if not (name.startswith(start) and "/" not in name[len(start) :]):
+            package = package_of(name)
+            start = f"{package}." if name.startswith(f"{package}.") else "\n"
+        found.append(package)
+    return found
 
 
 class Modules:

@@ -20,9 +20,9 @@ from whit.binary.datasizes import book_data
 from whit.binary.elf import PF_X, SHT_NOBITS, Elf
 from whit.binary.facts import Facts
 from whit.binary.intervals import Range
-from whit.binary.ledger import Ledger, Numbers, Part
+from whit.binary.ledger import ROUNDING, Ledger, Numbers, Part
 from whit.binary.moduledata import Landmarks, read_landmarks
-from whit.binary.packages import C_CODE, Modules, package_of
+from whit.binary.packages import C_CODE, Modules, package_of, packages_of
 from whit.binary.symtab import STT_FUNC, Symbols, read_symbols
 from whit.binary.tables import SECTION, Records, book_tables, function_names, read_records
 
@@ -79,8 +79,11 @@ class Sizes(msgspec.Struct, frozen=True):
         return self.modules[part.package]
 
 
-def sizes_of(facts: Facts) -> Sizes:
-    """Errors: none; a program whose tables cannot be read is booked by sections only."""
+def sizes_of(facts: Facts, *, by_symbol: bool = True) -> Sizes:
+    """Without symbols `parts` are packages in sections, which takes half of the time.
+
+    Errors: none; a program whose tables cannot be read is booked by sections only.
+    """
     elf, table = facts.elf, facts.table
     symbols = read_symbols(elf)
     records = read_records(table) if table is not None else None
@@ -88,26 +91,21 @@ def sizes_of(facts: Facts) -> Sizes:
     names: list[str] = []
     if table is not None and records is not None:
         names = function_names(table, records)
-    packages = _packages(names)
-    ledger = Ledger(names, packages)
+    ledger = Ledger(names, packages_of(names))
     landmarks = None
     if table is not None and records is not None:
         landmarks = read_landmarks(table, records)
         book_tables(ledger, table, records, main)
     ranges = _book_sections(ledger, elf, records, landmarks, symbols)
     book_data(ledger, elf, ranges, records, landmarks, symbols)
-    parts = tuple(ledger.parts(facts.size))
+    parts = tuple(ledger.parts(facts.size, by_symbol=by_symbol))
     modules = Modules(facts.go)
     return Sizes(
         total=facts.size,
         parts=parts,
         is_by_symbols=symbols is not None,
-        modules={part.package: modules.of(part.package) for part in parts},
+        modules={name: modules.of(name) for name in {*ledger.packages, ROUNDING, ""}},
     )
-
-
-def _packages(names: list[str]) -> list[str]:
-    return [package_of(name) for name in names]
 
 
 def _book_sections(

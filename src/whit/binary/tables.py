@@ -95,8 +95,15 @@ def read_records(table: FunctionTable) -> Records | None:
 
 def function_names(table: FunctionTable, records: Records) -> list[str]:
     text = table.name_bytes()
-    find = text.find
-    return [text[at : find(b"\0", at)].decode("utf-8", "replace") for at in records.names.tolist()]
+    whole = text.decode("latin-1")  # of one letter a byte, so that places stay what they are
+    find = whole.find
+    names = [whole[at : find("\0", at)] for at in records.names.tolist()]
+    if text.isascii():
+        return names
+    return [
+        name if name.isascii() else name.encode("latin-1").decode("utf-8", "replace")
+        for name in names
+    ]
 
 
 def book_tables(ledger: Ledger, table: FunctionTable, records: Records, main: str) -> None:

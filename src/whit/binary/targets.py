@@ -51,20 +51,17 @@ def _amd64(start: int, code: memoryview, low: int, high: int) -> References:
         behind[opcode] = size
     is_known = behind >= 0
     raw = np.frombuffer(code, "u1")
-    is_relative = np.zeros(256, np.bool_)
-    is_relative[[5 + 8 * reg for reg in range(8)]] = True
     places, targets = [], []
     for first in range(0, len(raw), _CHUNK_BYTES):
         piece = raw[first : first + _CHUNK_BYTES + 8]
         last = min(len(piece) - 8, _CHUNK_BYTES)
         if last <= 0:
             break
-        at = np.flatnonzero(is_relative[piece[1 : last + 1]])  # ModRM stands at `at` + 1
+        at = np.flatnonzero(piece[1 : last + 1] & 0xC7 == 5)  # ModRM stands at `at` + 1
         at = at[is_known[piece[at]]]
-        distance = np.zeros(len(at), np.int64)
-        for byte in range(4):
-            distance |= piece[at + 2 + byte].astype(np.int64) << (8 * byte)
-        distance -= (distance >> 31) << 32
+        # Four bytes from every place on, as numbers that overlap.
+        numbers = np.ndarray(len(piece) - 3, "<i4", piece, strides=(1,))
+        distance = numbers[at + 2].astype(np.int64)
         place = start + first + at
         target = place + 6 + behind[piece[at]] + distance
         inside = (target >= low) & (target < high)

@@ -11,6 +11,7 @@ NAME, oci:DIR, docker-daemon:NAME, registry.example/app:1      an image, as `whi
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
@@ -42,6 +43,8 @@ _BINARY_LEVELS = (MODULE, PACKAGE, SYMBOL)
 _IMAGE_LEVELS = (LAYER, FILE, MODULE, PACKAGE, SYMBOL)
 # As `--effort fast` compresses a large layer: the estimate must not take longer than the analysis.
 _LEVEL = 1
+_PIECE_BYTES = 1 << 20
+_WHOLE_BYTES = 24 << 20
 
 
 def weigh(
@@ -50,8 +53,11 @@ def weigh(
     platform: Platform | None = None,
     listen: Listener = unheard,
     dockerfile: str = "",
+    *,
+    by_symbol: bool = True,
 ) -> Weight:
-    """With a `dockerfile` TARGET is its context. `listen` hears of its steps.
+    """With a `dockerfile` TARGET is its context. `listen` hears of its steps. Who asks for no
+    symbols gets leaves by section, in half of the time.
 
     Errors: NotAProgram, BrokenProgram, UnknownImage, those of layers, of Go and of Dockerfiles.
     """
@@ -62,13 +68,15 @@ def weigh(
         file = dockerfile or target
         context = target if dockerfile else os.path.dirname(target)
         image = image_of_file(file, context or ".", directory, platform, listen)
-        return _image(End(Where.STORE, name=image), file, directory, platform)
+        built = End(Where.STORE, name=image)
+        return _image(built, file, directory, platform, by_symbol=by_symbol)
     end = _end_of(target, path)
     if end is not None:
-        return _image(end, target, directory, platform)
+        return _image(end, target, directory, platform, by_symbol=by_symbol)
     if os.path.isfile(path) and not path.endswith(".go"):
-        return weigh_program(os.path.basename(path), map_file(path))
-    return _compiled(target, directory)
+        return weigh_program(os.path.basename(path), map_file(path), by_symbol=by_symbol)
+    opened = compile_target(target, directory)
+    return weigh_program(opened.binary.name, opened.data, by_symbol=by_symbol)
 
 
 def is_dockerfile(path: str) -> bool:
@@ -78,11 +86,11 @@ def is_dockerfile(path: str) -> bool:
     return is_named and os.path.isfile(path)
 
 
-def weigh_program(name: str, data: memoryview) -> Weight:
+def weigh_program(name: str, data: memoryview, *, by_symbol: bool = True) -> Weight:
     with ThreadPoolExecutor(1) as threads:
         compressed = threads.submit(_compressed_bytes, data)
         facts = read_facts(data)
-        sizes = sizes_of(facts)
+        sizes = sizes_of(facts, by_symbol=by_symbol)
         return Weight(
             name=name,
             kind="program",
@@ -99,9 +107,13 @@ def weigh_program(name: str, data: memoryview) -> Weight:
 
 
 def _compressed_bytes(data: memoryview) -> int:
+    """About: of a large program every fourth piece stands for four."""
     import deflate
 
-    return len(deflate.gzip_compress(bytes(data), _LEVEL))
+    step = _PIECE_BYTES * (4 if len(data) > _WHOLE_BYTES else 1)
+    pieces = [data[at : at + _PIECE_BYTES] for at in range(0, len(data), step)]
+    compressed = sum(len(deflate.gzip_compress(bytes(piece), _LEVEL)) for piece in pieces)
+    return round(compressed * len(data) / max(1, sum(map(len, pieces))))
 
 
 def _leaves(sizes: Sizes, above: tuple[str, ...], origin: str = "") -> list[Leaf]:
@@ -129,11 +141,6 @@ def open_linked(target: str, directory: str) -> "tuple[Facts, Linked | None]":
     opened = compile_target(target, directory)
     facts = read_facts(opened.data)
     return facts, read_linked(opened.binary, facts)
-
-
-def _compiled(target: str, directory: str) -> Weight:
-    opened = compile_target(target, directory)
-    return weigh_program(opened.binary.name, opened.data)
 
 
 def compile_target(target: str, directory: str) -> Opened:
@@ -164,12 +171,14 @@ def _end_of(target: str, path: str) -> End | None:
     return parse_end(target)
 
 
-def _image(end: End, name: str, directory: str, platform: Platform | None) -> Weight:
+def _image(
+    end: End, name: str, directory: str, platform: Platform | None, *, by_symbol: bool
+) -> Weight:
     store = Store.open(open_house().store)
     try:
         content, open_blob = opened_image(end, directory, platform, store)
         manifest = decode(Manifest, content.root.data, name)
-        return _weigh_layers(name, content, manifest, open_blob)
+        return _weigh_layers(name, content, manifest, open_blob, by_symbol=by_symbol)
     finally:
         store.close()
 
@@ -215,35 +224,39 @@ def _chosen(store: Store, digest: Digest, platform: Platform | None) -> Content:
     return content
 
 
-def _weigh_layers(name: str, content: Content, manifest: Manifest, open_blob: OpenBlob) -> Weight:
-    scale = Scale()
+def _weigh_layers(
+    name: str, content: Content, manifest: Manifest, open_blob: OpenBlob, *, by_symbol: bool
+) -> Weight:
+    scale = Scale(partial(_go_sizes, by_symbol=by_symbol))
     for layer in manifest.layers:
         with open_blob(Digest(layer.digest)) as stream:
             scale.add(stream)
     weighed = scale.weighed()
     steps = _steps(manifest, open_blob)
-    layers = []
-    for number, layer in enumerate(manifest.layers):
-        files = [file for file in weighed.files if file.layer == number]
-        layers.append(
-            LayerWeight(
-                name=f"layer {number + 1}",
-                digest=layer.digest,
-                compressed=layer.size,
-                disk=sum(file.size for file in files),
-                files=len(files),
-                made_by=steps[number] if number < len(steps) else "",
-            )
+    disk, files = [0] * len(manifest.layers), [0] * len(manifest.layers)
+    for file in weighed.files:
+        disk[file.layer] += file.size
+        files[file.layer] += 1
+    layers = tuple(
+        LayerWeight(
+            name=f"layer {number + 1}",
+            digest=layer.digest,
+            compressed=layer.size,
+            disk=disk[number],
+            files=files[number],
+            made_by=steps[number] if number < len(steps) else "",
         )
+        for number, layer in enumerate(manifest.layers)
+    )
     return Weight(
         name=name,
         kind="image",
-        disk=sum(file.size for file in weighed.files),
+        disk=sum(disk),
         compressed=content.size,
         files=sum(not file.gone for file in weighed.files),
         levels=_IMAGE_LEVELS,
         leaves=tuple(_file_leaves(weighed)),
-        layers=tuple(layers),
+        layers=layers,
         wasted=waste_in(weighed.files),
     )
 
@@ -259,14 +272,13 @@ def _steps(manifest: Manifest, open_blob: OpenBlob) -> list[str]:
     return [step.created_by or step.comment for step in config.history if not step.empty_layer]
 
 
-def _file_leaves(weighed: Weighed) -> list[Leaf]:
+def _file_leaves(weighed: Weighed[Sizes]) -> list[Leaf]:
     origins = origins_in(weighed.kept)
     found: list[Leaf] = []
     for file in weighed.files:
         above = (f"layer {file.layer + 1}", file.path)
         origin = origins.get(file.path, "")
-        program = weighed.programs.get((file.layer, file.path))
-        sizes = _go_sizes(program) if program is not None else None
+        sizes = weighed.programs.get(file.digest)
         if sizes is not None:
             found += _leaves(sizes, above, origin)
         else:
@@ -274,10 +286,10 @@ def _file_leaves(weighed: Weighed) -> list[Leaf]:
     return found
 
 
-def _go_sizes(data: bytes) -> Sizes | None:
+def _go_sizes(data: memoryview, *, by_symbol: bool) -> Sizes | None:
     """None for a program that is not Go's, or cannot be read."""
     try:
-        facts = read_facts(memoryview(data))
-        return sizes_of(facts) if facts.go is not None else None
+        facts = read_facts(data)
+        return sizes_of(facts, by_symbol=by_symbol) if facts.go is not None else None
     except WhitError:
         return None

@@ -95,9 +95,11 @@ def command(
     if dockerfile or is_dockerfile(target) or is_dockerfile(against or ""):
         _become_root()
     hear = console.hear
-    weight = weigh(target, os.getcwd(), wanted, hear, dockerfile)
+    # Symbols are asked for rarely, and are what takes longest.
+    deep = by == "symbol" or page is not None
+    weight = weigh(target, os.getcwd(), wanted, hear, dockerfile, by_symbol=deep)
     past = _remembered(history, weight)
-    before = _before(target, against, wanted, dockerfile, hear)
+    before = _before(target, against, wanted, dockerfile, hear, by_symbol=deep)
     view = View(by or "", depth or 0, pattern, sort, top)
     if page is not None:
         _write_page(console, page, weight, before)
@@ -113,6 +115,8 @@ def _before(
     wanted: "Platform | None",
     dockerfile: str,
     hear: "Listener",
+    *,
+    by_symbol: bool,
 ) -> "Weight | None":
     """What to compare with."""
     from whit.build.revisions import PREFIX, weigh_revision
@@ -123,7 +127,7 @@ def _before(
     if against.startswith(PREFIX):
         revision = against.removeprefix(PREFIX)
         return weigh_revision(target, revision, os.getcwd(), wanted, hear, dockerfile)
-    return weigh(against, os.getcwd(), wanted, hear)
+    return weigh(against, os.getcwd(), wanted, hear, by_symbol=by_symbol)
 
 
 def _explain(console: Console, target: str, asked: str | None, *, as_json: bool) -> None:

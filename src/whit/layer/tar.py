@@ -15,6 +15,7 @@ from whit.layer.inflate import TarBytes
 
 _ZERO_BLOCK = bytes(BLOCK)
 _FILE_TYPES = (b"0", b"\0", b"7")
+_WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"5", b"6")
 _LONG_NAME, _LONG_LINK = b"L", b"K"
 _PAX, _GLOBAL_PAX = b"x", b"g"
 _MAX_NUMBER = 1 << 62
@@ -92,9 +93,6 @@ def _parsed(block: bytes) -> RawEntry:
         name = _text(block[345:500]) + b"/" + name
     kind = block[156:157]
     size = _number(block[124:136])
-    if kind in _FILE_TYPES:
-        # V7 tar: a directory is a file whose name ends in a slash
-        kind = b"5" if kind != b"7" and name.endswith(b"/") else b"0"
     return RawEntry(
         kind=kind,
         name=name,
@@ -104,7 +102,7 @@ def _parsed(block: bytes) -> RawEntry:
         gid=_number(block[116:124]),
         mtime=_number(block[136:148], is_signed=True),
         # Links and directories have no content, whatever they say (POSIX; Go reads it so too)
-        size=0 if kind in (b"1", b"2", b"3", b"4", b"5", b"6") else size,
+        size=0 if kind in _WITHOUT_CONTENT else size,
     )
 
 
@@ -150,6 +148,11 @@ def _extend(raw: RawEntry, records: dict[bytes, bytes]) -> None:
     if raw.kind == b"S" or any(key.startswith(b"GNU.sparse.") for key in records):
         raise BrokenLayer("the layer holds a sparse file, which OCI layers must not")
     raw.name = records.get(b"path", raw.name)
+    if raw.kind in _FILE_TYPES:
+        # V7 tar: a directory is a file whose name ends in a slash. A long name that is cut behind
+        # one, as Python writes it, is whole only here.
+        is_directory = raw.kind != b"7" and raw.name.endswith(b"/")
+        raw.kind, raw.size = (b"5", 0) if is_directory else (b"0", raw.size)
     raw.link = records.get(b"linkpath", raw.link)
     raw.uid = _decimal(records.get(b"uid"), raw.uid)
     raw.gid = _decimal(records.get(b"gid"), raw.gid)

@@ -21,7 +21,8 @@ def waste_in(files: tuple[FileWeight, ...]) -> tuple[Waste, ...]:
     first: dict[bytes, FileWeight] = {}
     for file in files:
         if file.gone:
-            found.append(Waste(file.gone.partition(" ")[0], file.path, file.size, file.gone))
+            note = f"{file.gone} in layer {file.ended}"
+            found.append(Waste(file.gone, file.path, file.size, note, file.ended))
             continue
         kind = next((kind for kind, places in _PLACES if file.path.startswith(places)), "")
         known = first.setdefault(file.digest, file)

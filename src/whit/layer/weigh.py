@@ -1,11 +1,14 @@
 """Layer streams in, what each file weighs out: kept, overwritten, removed, twice there. Pure.
 
 Contents pass by once and are hashed; only what says which package a file is from is kept, and
-programs, which the caller reads further.
+what the caller reads of each program, once for all files with the same bytes.
 """
 
 import hashlib
-from typing import BinaryIO
+from bisect import bisect_left
+from collections.abc import Callable
+from itertools import islice, takewhile
+from typing import BinaryIO, Generic, TypeVar
 
 import msgspec
 
@@ -18,8 +21,13 @@ _MAX_KEPT_BYTES = 64 << 20
 _MAX_PROGRAM_BYTES = 1 << 30
 
 
+Read = TypeVar("Read")
+
+
 class FileWeight(msgspec.Struct):
-    """One file of one layer. `gone` says what a later layer did to it, "" while it is there."""
+    """One file of one layer. `gone` says what a later layer did to it, "" while it is there;
+    `ended` is that layer's number, from 1.
+    """
 
     path: str
     size: int
@@ -27,34 +35,38 @@ class FileWeight(msgspec.Struct):
     mode: int
     digest: bytes
     gone: str = ""
+    ended: int = 0
 
 
-class Weighed(msgspec.Struct, frozen=True):
-    """`kept` are the small files that list packages, `programs` ELF files; both by path, as the
-    last layer has them.
+class Weighed(msgspec.Struct, Generic[Read], frozen=True):
+    """`kept` are the small files that list packages, by path, as the last layer has them;
+    `programs` what was read of ELF files, by their digest.
     """
 
     files: tuple[FileWeight, ...]
     kept: dict[str, bytes]
-    programs: dict[tuple[int, str], bytes]
-    links: int
+    programs: dict[bytes, Read]
 
 
-class Scale:
+class Scale(Generic[Read]):
     """Takes layers from the lowest up. Errors: as LayerReader."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, read_program: Callable[[memoryview], Read | None], limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        self._read_program = read_program
         self._limits = limits
         self._files: list[FileWeight] = []
         self._now: dict[str, FileWeight] = {}
         self._kept: dict[str, bytes] = {}
-        self._programs: dict[tuple[int, str], bytes] = {}
-        self._layers = self._links = 0
+        self._programs: dict[bytes, Read] = {}
+        self._known: set[bytes] = set()
+        self._layers = 0
 
     def add(self, stream: BinaryIO) -> None:
         self._layers += 1
         reader = LayerReader(stream, self._limits)
-        before = dict(self._now)
+        before = sorted(self._now.values(), key=_path_of)
         for entry in reader:
             match entry.kind:
                 case Kind.FILE:
@@ -64,45 +76,61 @@ class Scale:
                 case Kind.OPAQUE:
                     self._remove(entry.path, before, itself=False)
                 case Kind.SYMLINK | Kind.HARD_LINK:
-                    self._links += 1
                     self._end(entry.path, "overwritten")
                 case _:
                     pass
 
-    def weighed(self) -> Weighed:
-        return Weighed(tuple(self._files), self._kept, self._programs, self._links)
+    def weighed(self) -> Weighed[Read]:
+        return Weighed(tuple(self._files), self._kept, self._programs)
 
     def _add_file(self, entry: Entry, reader: LayerReader) -> None:
         state = hashlib.sha256()
         pieces = reader.content()
-        first = bytes(next(pieces, b""))
+        first = next(pieces, b"")
         state.update(first)
         is_list = entry.path.startswith(LISTS) and entry.size <= _MAX_KEPT_BYTES
         is_program = first[:4] == _ELF and entry.size <= _MAX_PROGRAM_BYTES
-        held = [first] if is_list or is_program else None
+        held = bytearray(first) if is_list or is_program else None
         for piece in pieces:
             state.update(piece)
             if held is not None:
-                held.append(bytes(piece))
+                held += piece
         self._end(entry.path, "overwritten")
-        found = FileWeight(entry.path, entry.size, self._layers - 1, entry.mode, state.digest())
+        digest = state.digest()
+        found = FileWeight(entry.path, entry.size, self._layers - 1, entry.mode, digest)
         self._files.append(found)
         self._now[entry.path] = found
         if held is not None and is_list:
-            self._kept[entry.path] = b"".join(held)
-        elif held is not None:
-            self._programs[found.layer, entry.path] = b"".join(held)
+            self._kept[entry.path] = bytes(held)
+        elif held is not None and digest not in self._known:
+            self._known.add(digest)
+            read = self._read_program(memoryview(held))
+            if read is not None:
+                self._programs[digest] = read
 
     def _end(self, path: str, how: str) -> None:
         old = self._now.pop(path, None)
         if old is not None:
-            old.gone = f"{how} in layer {self._layers}"
+            old.gone = how
+            old.ended = self._layers
             self._kept.pop(path, None)
 
-    def _remove(self, path: str, before: dict[str, FileWeight], *, itself: bool) -> None:
-        """Files of lower layers only: what this layer wrote itself stays."""
-        below = path.rstrip("/") + "/"
-        for name, known in before.items():
-            is_meant = (itself and name == path) or name.startswith(below)
-            if is_meant and self._now.get(name) is known:
-                self._end(name, "removed")
+    def _remove(self, path: str, before: list[FileWeight], *, itself: bool) -> None:
+        """Files of lower layers only, which `before` has by path: what this layer wrote stays."""
+        start = path.rstrip("/") + "/"
+        first = bisect_left(before, start, key=_path_of)
+        meant = takewhile(lambda one: one.path.startswith(start), islice(before, first, None))
+        for known in meant:
+            self._end_known(known, "removed")
+        if itself:
+            at = bisect_left(before, path, key=_path_of)
+            if at < len(before) and before[at].path == path:
+                self._end_known(before[at], "removed")
+
+    def _end_known(self, known: FileWeight, how: str) -> None:
+        if self._now.get(known.path) is known:
+            self._end(known.path, how)
+
+
+def _path_of(file: FileWeight) -> str:
+    return file.path

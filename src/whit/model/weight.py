@@ -32,12 +32,15 @@ class LayerWeight(msgspec.Struct, frozen=True):
 
 
 class Waste(msgspec.Struct, frozen=True, order=True):
-    """Bytes that an image could do without; a `setuid` file is a risk, whatever it weighs."""
+    """Bytes that an image could do without; a `setuid` file is a risk, whatever it weighs. `layer`
+    is the number of the one that overwrote or removed it, from 1; else 0.
+    """
 
     kind: str
     path: str
     size: int
     note: str = ""
+    layer: int = 0
 
 
 class Weight(msgspec.Struct, frozen=True):

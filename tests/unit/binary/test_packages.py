@@ -3,7 +3,15 @@
 import pytest
 
 from whit.binary.goinfo import GoInfo, Module
-from whit.binary.packages import C_CODE, GENERATED, UNKNOWN, Modules, package_of, package_of_file
+from whit.binary.packages import (
+    C_CODE,
+    GENERATED,
+    UNKNOWN,
+    Modules,
+    package_of,
+    package_of_file,
+    packages_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +73,12 @@ def test_modules_without_build_info():
 def test_package_of_a_source_file(path: str, package: str):
     known = dict.fromkeys(["net/http", "github.com/BurntSushi/toml"], 0)
     assert package_of_file(path, known, "example.com/app/cmd/x") == package
+
+
+def test_packages_of_a_whole_table_are_those_of_its_names():
+    names = [
+        "net/http.(*Client).Do", "net/http.init", "net/http/httputil.Dump", "net/http.Get[a/b.T]",
+        "net.Dial", "main.main", "main.main.func1", "type:.eq.net/http.Cookie", "go:buildid",
+        "github.com/a/b%2ev2.F", "github.com/a/b%2ev2.G", "_cgo_init", "gopkg.in/x.F", "gopkg.F",
+    ]  # fmt: skip
+    assert packages_of(names) == [package_of(name) for name in names]

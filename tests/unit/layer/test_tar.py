@@ -60,6 +60,18 @@ def test_global_headers_hold_for_all():
     assert [one.gid for one in entries(data)] == [77, 77]
 
 
+def test_a_long_name_cut_behind_a_slash_is_a_file():
+    """Python's tarfile fills the plain header with the first 100 bytes of a long path."""
+    name = "a" * 99 + "/b"
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo(name)
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"abc"))
+    (entry,) = raw_entries(TarBytes(io.BytesIO(stream.getvalue()), Limits()))
+    assert (entry.kind, entry.name, entry.size) == (b"0", name.encode(), 3)
+
+
 def test_a_v7_directory_is_a_name_with_a_slash():
     data = patched(tar_of(member("a", tarfile.AREGTYPE)), 0, b"dir/")
     assert entries(data)[0].kind == b"5"

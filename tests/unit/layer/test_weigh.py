@@ -20,7 +20,7 @@ def layer(files: dict[str, bytes], removed: tuple[str, ...] = (), mode: int = 0o
 
 
 def weighed(*layers: io.BytesIO):
-    scale = Scale()
+    scale: Scale[bytes] = Scale(bytes)
     for one in layers:
         scale.add(one)
     return scale.weighed()
@@ -31,12 +31,12 @@ def test_what_later_layers_did():
         layer({"/a": b"1" * 10, "/b": b"2" * 20, "/d/e": b"3" * 30, "/keep": b"4"}),
         layer({"/a": b"5" * 5}, removed=("/b", "/d")),
     )
-    assert [(f.path, f.layer, f.gone) for f in found.files] == [
-        ("/a", 0, "overwritten in layer 2"),
-        ("/b", 0, "removed in layer 2"),
-        ("/d/e", 0, "removed in layer 2"),
-        ("/keep", 0, ""),
-        ("/a", 1, ""),
+    assert [(f.path, f.layer, f.gone, f.ended) for f in found.files] == [
+        ("/a", 0, "overwritten", 2),
+        ("/b", 0, "removed", 2),
+        ("/d/e", 0, "removed", 2),
+        ("/keep", 0, "", 0),
+        ("/a", 1, "", 0),
     ]
 
 
@@ -48,8 +48,21 @@ def test_a_layer_that_replaces_a_directory_keeps_what_it_writes_itself():
 def test_a_link_takes_the_place_of_a_file():
     out = written(Tree.of({"/a": Link("b")}))[1]
     found = weighed(layer({"/a": b"1"}), io.BytesIO(out))
-    assert found.files[0].gone == "overwritten in layer 2"
-    assert found.links == 1
+    assert (found.files[0].gone, found.files[0].ended) == ("overwritten", 2)
+
+
+def test_a_program_is_read_once_whatever_its_names():
+    program = b"\x7fELF" + b"x" * 90_000
+    found = weighed(layer({"/a": program, "/b": program, "/c": b"text"}), layer({"/a": program}))
+    assert list(found.programs.values()) == [program]
+    assert {file.digest for file in found.files if file.path != "/c"} == set(found.programs)
+
+
+def test_removing_a_directory_spares_those_whose_names_begin_alike():
+    found = weighed(
+        layer({"/d/a": b"1", "/d-e/a": b"2", "/d.x": b"3"}), layer({"/z": b"4"}, removed=("/d",))
+    )
+    assert [f.path for f in found.files if f.gone] == ["/d/a"]
 
 
 def test_waste_by_kind():
@@ -97,5 +110,5 @@ def test_programs_and_lists_are_held_for_reading():
         layer({"/app": b"\x7fELF" + b"1" * 100, "/var/lib/dpkg/status": b"Package: a\n"}),
         layer({"/var/lib/dpkg/status": b"Package: b\n"}),
     )
-    assert found.programs == {(0, "/app"): b"\x7fELF" + b"1" * 100}
+    assert list(found.programs.values()) == [b"\x7fELF" + b"1" * 100]
     assert found.kept == {"/var/lib/dpkg/status": b"Package: b\n"}
