@@ -35,6 +35,7 @@ VIEWS = ("layer", "file", "directory", "origin", "module", "package", "section",
 @click.option("--dead-code", is_flag=True, help="What keeps dead methods, and what they weigh.")
 @click.option("--history", metavar="FILE", help="Append the size to FILE; show how it went.")
 @click.option("--html", "page", metavar="FILE", help="Write a page with a treemap.")
+@click.option("--tui", "explores", is_flag=True, help="Walk through it on the terminal.")
 @click.option("--try", "tries", is_flag=True, help="Build it under every lever, and weigh and run.")
 @click.option("--smoke", metavar="ARGS", help="With --try: run it so [--version, or --help].")
 @click.option(
@@ -66,6 +67,7 @@ def command(
     dead_code: bool,
     history: str | None,
     page: str | None,
+    explores: bool,
     as_json: bool,
     as_csv: bool,
     **trying: Any,
@@ -96,12 +98,18 @@ def command(
         _become_root()
     hear = console.hear
     # Symbols are asked for rarely, and are what takes longest.
-    deep = by == "symbol" or page is not None
+    deep = by == "symbol" or page is not None or explores
+    if explores:
+        _refuse_without_terminal()
     weight = weigh(target, os.getcwd(), wanted, hear, dockerfile, by_symbol=deep)
     past = _remembered(history, weight)
     before = _before(target, against, wanted, dockerfile, hear, by_symbol=deep)
     view = View(by or "", depth or 0, pattern, sort, top)
-    if page is not None:
+    if explores:
+        from whit.cli.explorer import Explorer
+
+        Explorer(weight).run()
+    elif page is not None:
         _write_page(console, page, weight, before)
     elif before is not None:
         _show_change(console, before, weight, view, as_json=as_json, markdown=markdown)
@@ -158,6 +166,22 @@ def _remembered(path: str | None, weight: "Weight") -> "tuple[Past, ...]":
     from whit.build.history import past_of, remember
 
     return remember(path, past_of(weight, os.getcwd()))
+
+
+def _refuse_without_terminal() -> None:
+    """Before anything is weighed."""
+    import sys
+    from importlib.util import find_spec
+
+    from whit.errors.sizes import NoExplorer
+
+    if find_spec("textual") is None:
+        raise NoExplorer(
+            "the explorer needs Textual, which is not installed",
+            hint="pip install 'whit[tui]'; --html FILE shows the same on a page",
+        )
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):  # Textual draws on stderr
+        raise NoExplorer("the explorer needs a terminal", hint="--html FILE writes a page")
 
 
 def _show(

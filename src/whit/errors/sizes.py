@@ -1,6 +1,6 @@
 """Sizes and budgets."""
 
-from whit.errors import RequestError
+from whit.errors import HostError, RequestError
 
 
 class OverBudget(RequestError):
@@ -13,3 +13,9 @@ class NotLinked(RequestError):
     """The name that was asked for is no function, package or module of the program."""
 
     code = "Z002"
+
+
+class NoExplorer(HostError):
+    """`--tui` without Textual, or where no terminal is."""
+
+    code = "Z003"

@@ -12,7 +12,7 @@ import msgspec
 from whit.model.weight import FILE, LAYER, MODULE, PACKAGE, SYMBOL, Leaf, Past, Weight
 from whit.report.deadcode import dead_code_line
 from whit.report.size_history import history_lines
-from whit.report.words import aligned, count_text, size_text
+from whit.report.words import aligned, count_text, printable, size_text
 
 TOP = 12
 VIEWS = (LAYER, FILE, "directory", "origin", MODULE, PACKAGE, "section", SYMBOL)
@@ -139,7 +139,8 @@ def _table(weight: Weight, by: str, rows: Sequence[tuple[str, int]], top: int) -
         said = f"{name}  {size_text(layer.compressed)} compressed" if layer else name
         if layer and layer.made_by:
             said += f"  {' '.join(layer.made_by.split())[:60]}"
-        table.append((size_text(size), f"{size / total:.1%}", _bar(size, largest), said))
+        row = (size_text(size), f"{size / total:.1%}", _bar(size, largest), printable(said))
+        table.append(row)
     lines = aligned(table, right=(0, 1))
     rest = rows[len(shown) :]
     if rest:
@@ -163,7 +164,12 @@ def _waste_lines(weight: Weight) -> list[str]:
         sizes[one.kind] += one.size
         by_kind.setdefault(one.kind, []).append(one.path)
     rows = [
-        (size_text(sizes[kind]), kind, count_text(len(paths), "file"), ", ".join(paths[:2]))
+        (
+            size_text(sizes[kind]),
+            kind,
+            count_text(len(paths), "file"),
+            printable(", ".join(paths[:2])),
+        )
         for kind, paths in by_kind.items()
     ]
     return lines + aligned(rows, right=(0,), indent="  ")

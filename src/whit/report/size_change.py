@@ -10,7 +10,7 @@ import msgspec
 
 from whit.model.weight import Weight
 from whit.report.size import View, counted, views_of
-from whit.report.words import aligned, percent, signed, size_text
+from whit.report.words import aligned, percent, printable, signed, size_text
 
 _MARKDOWN_ROWS = 10
 
@@ -83,7 +83,7 @@ def _of_std(weight: Weight) -> Counter[str]:
 
 def _said(change: Change) -> str:
     note = " (new)" if not change.before else " (gone)" if not change.after else ""
-    return change.name + note
+    return printable(change.name) + note
 
 
 def _totals(before: Weight, after: Weight) -> tuple[tuple[str, int, int], ...]:

@@ -35,6 +35,13 @@ def count_text(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def printable(text: str) -> str:
+    """A name from a stranger, without what a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def listed(words: Sequence[str], most: int = 6) -> str:
     """`a, b, c and 4 more`."""
     shown = ", ".join(words[:most])
