@@ -19,6 +19,7 @@ from outcome import Outcome
 from peers.engines import unmount_below
 from peers.whit import PROGRAM
 from record import append, machine_summary
+from scenarios.analysis import measure_analysis
 from scenarios.bases import measure_bases
 from scenarios.dead_code import measure_dead_code
 from scenarios.dockerfile import measure_dockerfile
@@ -47,6 +48,7 @@ SCENARIOS = {
     "programs": measure_programs,
     "native": measure_native,
     "bases": measure_bases,
+    "analysis": measure_analysis,
 }
 
 

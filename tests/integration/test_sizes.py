@@ -244,29 +244,60 @@ def test_a_budget_fails_the_build_and_nothing_is_sent(place: Path, stripped: byt
     assert not out.exists()
 
 
-@pytest.mark.go
-@pytest.mark.chromium
-def test_the_page_in_a_browser(place: Path, stripped: bytes, tmp_path: Path):
-    """It draws boxes and rows, and says nothing is wrong."""
-    del stripped
-    page = tmp_path / "size.html"
-    assert run_whit(place, tmp_path, "size", "stripped", "--html", str(page)).returncode == 0
-    seen = page.read_text().replace(
-        "go([root]);\n</script>",
-        'go([root]); open(root[2][0]); find("http"); document.body.dataset.boxes ='
-        ' document.querySelectorAll("#map button").length;\n</script>',
+def dump(page: Path, profile: Path, then: str) -> str:
+    """The body of the page, after `then` has run behind its own script."""
+    page.write_text(
+        page.read_text().replace("go([root]);\n</script>", f"go([root]); {then}\n</script>")
     )
-    page.write_text(seen)
     flags = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
         "--disable-background-networking --disable-component-update"
     )
     done = subprocess.run(
-        ["chromium", *flags.split(), f"--user-data-dir={tmp_path}/profile", "--dump-dom",
-         page.as_uri()],
+        ["chromium", *flags.split(), f"--user-data-dir={profile}", "--dump-dom", page.as_uri()],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    body = done.stdout.partition("<body")[2]
+    return done.stdout.partition("<body")[2]
+
+
+@pytest.mark.go
+@pytest.mark.chromium
+def test_the_page_in_a_browser(place: Path, stripped: bytes, tmp_path: Path):
+    """It draws boxes and rows, zooms, sorts and finds, and says nothing is wrong."""
+    del stripped
+    page = tmp_path / "size.html"
+    assert run_whit(place, tmp_path, "size", "stripped", "--html", str(page)).returncode == 0
+    then = (
+        'open(root[2][0]); at("head").querySelectorAll("button")[2].click();'
+        ' document.body.dataset.sorted = at("rows").querySelector("td:last-child").textContent;'
+        ' find("http"); const boxes = [...document.querySelectorAll("#map button")];'
+        " document.body.dataset.boxes = boxes.length; boxes[1].focus();"
+        ' const press = key => boxes[1].dispatchEvent(new KeyboardEvent("keydown",'
+        ' {key, bubbles: true})); press("ArrowRight");'
+        " document.body.dataset.moved = document.activeElement === boxes[2];"
+        " document.body.dataset.label = boxes[1].getAttribute('aria-label');"
+    )
+    body = dump(page, tmp_path / "profile", then)
     assert int(body.partition('data-boxes="')[2].partition('"')[0]) > 20
     assert body.count("<tr>") > 50
     assert 'aria-current="page">std<' in body
+    assert 'data-sorted="archive/tar"' in body or 'data-sorted="bufio"' in body
+    assert 'data-moved="true"' in body
+    assert " of all, opens" in body.partition('data-label="')[2].partition('"')[0]
+    assert 'aria-sort="ascending"><button type="button">Name<' in body
+
+
+@pytest.mark.go
+@pytest.mark.chromium
+def test_the_page_of_a_change(place: Path, stripped: bytes, tmp_path: Path):
+    (tmp_path / "before").write_bytes(stripped)
+    build(place, "without", "-ldflags=-s -w", "-gcflags=all=-l")
+    page = tmp_path / "size.html"
+    words = ("without", "--against", str(tmp_path / "before"), "--html", str(page))
+    assert run_whit(place, tmp_path, "size", *words).returncode == 0
+    body = dump(page, tmp_path / "profile", "")
+    assert 'aria-sort="descending"><button type="button">Change<' in body
+    assert "against before: " in body
+    assert re.search(r'class="(grew|shrank)">[+-]\d', body)
+    assert re.search(r"aria-label=\"std, [^\"]* of all, [+-]", body)
+    assert 'id="tint" type="button" aria-pressed="true">' in body

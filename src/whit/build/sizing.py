@@ -33,16 +33,26 @@ from whit.model.names import Digest, Platform
 from whit.model.weight import FILE, LAYER, MODULE, PACKAGE, SYMBOL, LayerWeight, Leaf, Weight
 from whit.oci.documents import Config, Manifest, decode
 from whit.oci.graph import Content, choose, entries_of
+from whit.report.words import count_text
 from whit.store.blobs import Store
 
 if TYPE_CHECKING:
     from whit.build.linked import Linked
 
 OpenBlob = Callable[[Digest], BinaryIO]
+# Layers that their publisher alone hands out (image-spec, layer.md, non-distributable layers).
+_FOREIGN = tuple(
+    f"{name}.tar{more}"
+    for name in ("foreign.diff", "layer.nondistributable.v1")
+    for more in ("", ".gzip", "+gzip", "+zstd")
+)
 _BINARY_LEVELS = (MODULE, PACKAGE, SYMBOL)
 _IMAGE_LEVELS = (LAYER, FILE, MODULE, PACKAGE, SYMBOL)
 # As `--effort fast` compresses a large layer: the estimate must not take longer than the analysis.
 _LEVEL = 1
+_PACKED = (
+    "it is packed by UPX, which hides what it holds; `upx -d` gives the program that can be read"
+)
 _PIECE_BYTES = 1 << 20
 _WHOLE_BYTES = 24 << 20
 
@@ -103,6 +113,7 @@ def weigh_program(name: str, data: memoryview, *, by_symbol: bool = True) -> Wei
             dead_code=find_dead_code(facts) if facts.go is not None else None,
             go_version=facts.go.version if facts.go is not None else "",
             relocations=sum(p.size for p in sizes.parts if p.package == RELOCATIONS),
+            note=_PACKED if facts.is_packed else "",
         )
 
 
@@ -207,7 +218,13 @@ def opened_image(
     except NoSuchPlatform:
         if platform is not None:
             raise
-        content, open_blob, _ = from_place(end, None, directory)
+        # Whichever comes first: a look at an image need not be able to run it.
+        index, _, _ = from_place(end, None, directory)
+        other = next((entry.platform for entry in entries_of(index.root)), None)
+        if other is None:
+            raise
+        only = Platform(other.os, other.architecture, other.variant)
+        content, open_blob, _ = from_place(end, only, directory)
     return content, open_blob
 
 
@@ -228,8 +245,17 @@ def _weigh_layers(
     name: str, content: Content, manifest: Manifest, open_blob: OpenBlob, *, by_symbol: bool
 ) -> Weight:
     scale = Scale(partial(_go_sizes, by_symbol=by_symbol))
+    missing = 0
     for layer in manifest.layers:
-        with open_blob(Digest(layer.digest)) as stream:
+        try:
+            stream = open_blob(Digest(layer.digest))
+        except WhitError:
+            if not layer.media_type.endswith(_FOREIGN):
+                raise
+            missing += 1
+            scale.skip()
+            continue
+        with stream:
             scale.add(stream)
     weighed = scale.weighed()
     steps = _steps(manifest, open_blob)
@@ -258,6 +284,7 @@ def _weigh_layers(
         leaves=tuple(_file_leaves(weighed)),
         layers=layers,
         wasted=waste_in(weighed.files),
+        note=f"{count_text(missing, 'foreign layer')} not here, and not counted" if missing else "",
     )
 
 

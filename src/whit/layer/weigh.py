@@ -80,6 +80,10 @@ class Scale(Generic[Read]):
                 case _:
                     pass
 
+    def skip(self) -> None:
+        """A layer whose bytes are not here."""
+        self._layers += 1
+
     def weighed(self) -> Weighed[Read]:
         return Weighed(tuple(self._files), self._kept, self._programs)
 

@@ -46,7 +46,7 @@ class Waste(msgspec.Struct, frozen=True, order=True):
 class Weight(msgspec.Struct, frozen=True):
     """`compressed` is what a registry holds, or a program as one gzip layer would. `dead_code` and
     `go_version` are said of a program that is Go's. `relocations` are bytes that only tell the
-    loader how to move a program that may lie anywhere.
+    loader how to move a program that may lie anywhere. `note` says what cannot be seen.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Weight(msgspec.Struct, frozen=True):
     dead_code: DeadCode | None = None
     go_version: str = ""
     relocations: int = 0
+    note: str = ""
 
 
 class Past(msgspec.Struct, frozen=True):

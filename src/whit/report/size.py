@@ -125,7 +125,7 @@ def totals_lines(weight: Weight) -> list[str]:
     if weight.kind == "program":
         share = weight.unknown / max(weight.disk, 1)
         lines.append(f"{size_text(weight.unknown)} ({share:.2%}) that nothing accounts for")
-    return lines
+    return [*lines, weight.note] if weight.note else lines
 
 
 def _table(weight: Weight, by: str, rows: Sequence[tuple[str, int]], top: int) -> list[str]:
@@ -187,6 +187,7 @@ def size_document(weight: Weight, view: View, history: Sequence[Past] = ()) -> d
         "compressed": weight.compressed,
         "files": weight.files,
         "unknown": weight.unknown,
+        "note": weight.note,
         "layers": weight.layers,
         "views": {
             by: [{"name": n, "size": s} for n, s in ordered(counted(weight, by, view), view.sort)]

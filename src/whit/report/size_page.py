@@ -20,9 +20,12 @@ def size_page(template: str, weight: Weight, before: Weight | None = None) -> st
     _plant(tree, weight, 0)
     if before is not None:
         _plant(tree, before, 1)
+    totals = " · ".join(totals_lines(weight)).removeprefix(f"{weight.name}: ")
+    if before is not None:
+        totals += f" · against {totals_lines(before)[0]}"
     document = {
         "name": weight.name,
-        "totals": " · ".join(totals_lines(weight)).removeprefix(f"{weight.name}: "),
+        "totals": totals,
         "compares": before is not None,
         "tree": _listed(weight.name, tree, compares=before is not None),
     }
