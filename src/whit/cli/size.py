@@ -84,7 +84,7 @@ def command(
     if any(trying.values()):
         _try(console, target, trying, as_json=as_json)
         return
-    from whit.build.sizing import is_dockerfile, weigh
+    from whit.build.sizing import weigh
     from whit.model.names import Platform
     from whit.report.size import View
 
@@ -94,21 +94,17 @@ def command(
         _explain(console, target, asked, as_json=as_json)
         return
     wanted = Platform.parse(platform) if platform else None
-    if dockerfile or is_dockerfile(target) or is_dockerfile(against or ""):
-        _become_root()
-    hear = console.hear
+    _become_root_for(dockerfile, target, against or "")
     # Symbols are asked for rarely, and are what takes longest.
     deep = by == "symbol" or page is not None or explores
     if explores:
         _refuse_without_terminal()
-    weight = weigh(target, os.getcwd(), wanted, hear, dockerfile, by_symbol=deep)
+    weight = weigh(target, os.getcwd(), wanted, console.hear, dockerfile, by_symbol=deep)
     past = _remembered(history, weight)
-    before = _before(target, against, wanted, dockerfile, hear, by_symbol=deep)
+    before = _before(target, against, wanted, dockerfile, console.hear, by_symbol=deep)
     view = View(by or "", depth or 0, pattern, sort, top)
     if explores:
-        from whit.cli.explorer import Explorer
-
-        Explorer(weight).run()
+        _explore(weight)
     elif page is not None:
         _write_page(console, page, weight, before)
     elif before is not None:
@@ -150,13 +146,15 @@ def _try(console: Console, target: str, trying: dict[str, Any], *, as_json: bool
     show_trials(console, target, trying, as_json=as_json)
 
 
-def _become_root() -> None:
-    """Of a namespace, for the steps of a Dockerfile."""
+def _become_root_for(dockerfile: str, *targets: str) -> None:
+    """Of a namespace, where steps of a Dockerfile are to run."""
     import sys
 
+    from whit.build.sizing import is_dockerfile
     from whit.sandbox.nested import enter_namespace
 
-    enter_namespace(tuple(sys.argv[1:]))
+    if dockerfile or any(map(is_dockerfile, targets)):
+        enter_namespace(tuple(sys.argv[1:]))
 
 
 def _remembered(path: str | None, weight: "Weight") -> "tuple[Past, ...]":
@@ -166,6 +164,12 @@ def _remembered(path: str | None, weight: "Weight") -> "tuple[Past, ...]":
     from whit.build.history import past_of, remember
 
     return remember(path, past_of(weight, os.getcwd()))
+
+
+def _explore(weight: "Weight") -> None:
+    from whit.cli.explorer import Explorer
+
+    Explorer(weight).run()
 
 
 def _refuse_without_terminal() -> None:
