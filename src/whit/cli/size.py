@@ -97,8 +97,7 @@ def command(
     _become_root_for(dockerfile, target, against or "")
     # Symbols are asked for rarely, and are what takes longest.
     deep = by == "symbol" or page is not None or explores
-    if explores:
-        _refuse_without_terminal()
+    _refuse_without_terminal(explores=explores)
     weight = weigh(target, os.getcwd(), wanted, console.hear, dockerfile, by_symbol=deep)
     past = _remembered(history, weight)
     before = _before(target, against, wanted, dockerfile, console.hear, by_symbol=deep)
@@ -172,8 +171,10 @@ def _explore(weight: "Weight") -> None:
     Explorer(weight).run()
 
 
-def _refuse_without_terminal() -> None:
+def _refuse_without_terminal(*, explores: bool) -> None:
     """Before anything is weighed."""
+    if not explores:
+        return
     import sys
     from importlib.util import find_spec
 
