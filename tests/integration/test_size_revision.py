@@ -32,7 +32,7 @@ def test_an_earlier_revision_is_compiled_beside_the_work_tree(
     monkeypatch.chdir(app)
     before = weigh_revision(".", "HEAD", str(app))
     after = weigh(".", str(app))
-    assert before.name == after.name == "app"
+    assert (before.name, after.name) == ("app at HEAD", "app")
     assert after.disk > before.disk + 100_000
     assert (app / "main.go").read_text() == LARGE
     with pytest.raises(UsageError, match="no such revision"):
