@@ -171,7 +171,7 @@ def test_secrets_that_cannot_be_had_are_errors_and_none_is_shown(tmp_path: Path,
     cases = {
         "src=missing": "No such file", "src=empty": "is empty", "src=fifo": "no regular file",
         "src=.": "no regular file", "src=large": "larger than 1 MiB", "env=NOT_THERE": "is not set",
-        "cmd=false": "ended with 1", "cmd=no-such-program": "did not run",
+        "cmd=false": "ended with 1", "cmd=no-such-program": "there is no program no-such-program",
         "src=a,env=b": "two sources",
     }  # fmt: skip
     for words, why in cases.items():
