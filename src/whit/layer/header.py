@@ -73,11 +73,6 @@ def header_of(path: str, node: Node, linked: File | None = None) -> bytes:
     return _blocks(fields)
 
 
-def plain_header(name: bytes, size: int, kind: bytes = TYPE_FILE, mode: int = 0o644) -> bytes:
-    """One ustar block for a short name, owned by root at the epoch."""
-    return _block(_Fields(name, kind, mode, 0, 0, 0, size))
-
-
 def whiteout_header(path: str) -> bytes:
     """The entry that removes `path` of lower layers (OCI image-spec, layer.md "Whiteouts")."""
     above, _, name = path.rpartition("/")
