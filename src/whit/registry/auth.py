@@ -111,8 +111,8 @@ class Authority:
             raise BadAnswer(f"{host} names no token server", hint="its set-up is wrong")
         check_downgrade(transport.origin(), realm)
         # Those we need, and those that the registry asks for.
-        asked = challenge.parameters.get("scope", "").split(" ")
-        wanted = tuple(dict.fromkeys(filter(None, (*scopes, *asked))))
+        asked = challenge.parameters.get("scope", "").split()
+        wanted = joined_scopes((*scopes, *asked))
         service = challenge.parameters.get("service", "")
         if self._credential.identity_token:
             answer = self._exchange(realm, service, wanted, transport)
@@ -150,6 +150,15 @@ class Authority:
         ).encode()
         body = Body(lambda: io.BytesIO(form), len(form), "application/x-www-form-urlencoded")
         return transport.fetch("POST", realm, {}, body)
+
+
+def joined_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Each resource once, with all actions asked of it: registries write them in any order."""
+    actions: dict[str, set[str]] = {}
+    for scope in scopes:
+        resource, _, wanted = scope.rpartition(":")
+        actions.setdefault(resource, set()).update(wanted.split(","))
+    return tuple(f"{resource}:{','.join(sorted(all_))}" for resource, all_ in actions.items())
 
 
 def _kept(answer: Answer, host: str) -> _Kept:

@@ -10,6 +10,7 @@ import pytest
 
 from whit.errors.registry import BadCredentials, HelperFailed
 from whit.registry import credentials as room
+from whit.registry.auth import joined_scopes
 from whit.registry.credentials import (
     ANONYMOUS,
     Credential,
@@ -205,3 +206,12 @@ def test_a_helper_that_does_not_keep_it_says_nothing_of_the_password(home: dict[
 def test_nowhere_to_keep_it_is_said():
     with pytest.raises(BadCredentials, match="no place"):
         keep_credential("r.example", "ann", SECRET, {})
+
+
+def test_a_resource_is_asked_for_once_in_whatever_order_the_registry_writes():
+    for there in ("repository:a:push,pull", "repository:a:pull", "repository:a:pull,push"):
+        assert joined_scopes(("repository:a:pull,push", "repository:b:pull", there)) == (
+            "repository:a:pull,push",
+            "repository:b:pull",
+        )
+    assert joined_scopes(("registry:catalog:*",)) == ("registry:catalog:*",)
