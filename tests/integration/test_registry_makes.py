@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from certificates import make_certificates
-from registry_case import images, whit
+from registry_case import images, registry, whit
 from whit.build.house import open_house
 from whit.model.image import MEDIA_MANIFEST
 from whit.model.names import digest_of
@@ -151,32 +151,53 @@ def test_an_artifact_is_listed_among_the_referrers_of_its_subject(olareg: Olareg
     _log_in(olareg)
     whit("copy", "multi:1", f"{olareg.host}/team/multi:1")
     digest = store.digest_of("multi:1")
-    empty, bill = b"{}", b'{"bomFormat": "CycloneDX"}'
-    subject = store.content(digest).root
-    manifest = json.dumps(
-        {
-            "schemaVersion": 2,
-            "mediaType": MEDIA_MANIFEST,
-            "artifactType": "application/vnd.cyclonedx+json",
-            "config": _descriptor("application/vnd.oci.empty.v1+json", empty),
-            "layers": [_descriptor("application/vnd.cyclonedx+json", bill)],
-            "subject": _descriptor(subject.media_type, subject.data),
-        }
-    ).encode()
-    index = json.dumps({"schemaVersion": 2, "manifests": [_descriptor(MEDIA_MANIFEST, manifest)]})
-    blobs = Path("artifact/blobs/sha256")
-    blobs.mkdir(parents=True)
-    for data in (empty, bill, manifest):
-        (blobs / digest_of(data)[7:]).write_bytes(data)
-    Path("artifact/oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    Path("artifact/index.json").write_text(index)
+    artifact = _bill_of(store.content(digest).root.data, "artifact")
     whit("copy", "oci:artifact", f"{olareg.host}/team/multi:bill")
     found = olareg.get(f"/v2/team/multi/referrers/{digest}")["manifests"]
     assert isinstance(found, list)
-    assert [one["digest"] for one in found] == [digest_of(manifest)]
+    assert [one["digest"] for one in found] == [artifact]
     # And it comes back with every byte.
     whit("copy", f"{olareg.host}/team/multi:bill", "oci:again:bill")
-    assert Path("again/blobs/sha256", digest_of(manifest)[7:]).read_bytes() == manifest
+    there, back = (Path(place, "blobs/sha256", artifact[7:]) for place in ("artifact", "again"))
+    assert back.read_bytes() == there.read_bytes()
+
+
+@pytest.mark.registry
+def test_what_refers_to_an_image_follows_it(olareg: Olareg, store: Store, tmp_path: Path):
+    """From a registry that knows referrers to one that does not, and back."""
+    _log_in(olareg)
+    there = f"{olareg.host}/team/multi"
+    digest = store.digest_of("multi:1")
+    content = store.content(digest)
+    whit("copy", "multi:1", f"{there}:1")
+    # A bill of the index, one of an image in it, one of that bill; and a signature as a tag.
+    of_index = _bill_of(content.root.data, "a")
+    of_image = _bill_of(content.documents[0].data, "b")
+    of_bill = _bill_of(Path("b/blobs/sha256", of_image[7:]).read_bytes(), "c")
+    for place in "abc":
+        whit("copy", f"oci:{place}", f"{there}:{place}")
+    signature = f"{digest.replace(':', '-')}.sig"
+    whit("copy", "oci:a", f"{there}:{signature}")
+    _, said = whit("copy", f"{there}:1", "store-only:1", "--referrers", status=1)
+    assert "only registries keep what refers to an image" in said
+    bills = {of_index: digest, of_image: content.documents[0].digest, of_bill: of_image}
+    with registry(tmp_path / "registry") as plain:
+        for source, target in (
+            (f"{there}:1", f"{plain.host}/other/multi:1"),
+            (f"{plain.host}/other/multi:1", f"{olareg.host}/back/multi:1"),
+        ):
+            os.environ["WHIT_STORE"] = "store-" + target.rpartition("/")[2].partition(":")[0]
+            _, said = whit("copy", source, target, "--referrers")
+            assert "4 artifacts: 3 application/vnd.cyclonedx+json, 1 sig" in said
+        kept = plain.root / "docker/registry/v2/repositories/other/multi/_manifests/revisions"
+        assert {f"sha256:{one.name}" for one in (kept / "sha256").iterdir()} > set(bills)
+    for bill, subject in bills.items():
+        found = olareg.get(f"/v2/back/multi/referrers/{subject}")["manifests"]
+        assert isinstance(found, list)
+        assert [one["digest"] for one in found] == [bill]
+    tags = olareg.get("/v2/back/multi/tags/list")["tags"]
+    assert isinstance(tags, list)
+    assert {"1", signature} <= set(tags)
 
 
 def test_a_contract_is_a_referrer_of_its_image(
@@ -199,6 +220,30 @@ def test_a_contract_is_a_referrer_of_its_image(
     assert isinstance(found, list)
     assert [one["artifactType"] for one in found] == ["application/vnd.whit.contract.v1+json"]
     assert olareg.get("/v2/team/app/tags/list")["tags"] == ["1"]
+
+
+def _bill_of(subject: bytes, place: str) -> str:
+    """Lay out an artifact about a manifest or index, and return its digest."""
+    empty, bill = b"{}", b'{"bomFormat": "CycloneDX"}'
+    media_type = json.loads(subject).get("mediaType", MEDIA_MANIFEST)
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": MEDIA_MANIFEST,
+            "artifactType": "application/vnd.cyclonedx+json",
+            "config": _descriptor("application/vnd.oci.empty.v1+json", empty),
+            "layers": [_descriptor("application/vnd.cyclonedx+json", bill)],
+            "subject": _descriptor(media_type, subject),
+        }
+    ).encode()
+    index = json.dumps({"schemaVersion": 2, "manifests": [_descriptor(MEDIA_MANIFEST, manifest)]})
+    blobs = Path(place, "blobs/sha256")
+    blobs.mkdir(parents=True)
+    for data in (empty, bill, manifest):
+        (blobs / digest_of(data)[7:]).write_bytes(data)
+    Path(place, "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    Path(place, "index.json").write_text(index)
+    return digest_of(manifest)
 
 
 def _descriptor(media_type: str, data: bytes) -> dict[str, object]:

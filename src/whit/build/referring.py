@@ -25,7 +25,7 @@ def push_contract(image: Image, repository: Repository, store: Store) -> bool:
         return False
     from whit.build.registries import OpenAt, StoreMemory
     from whit.registry.push import push
-    from whit.registry.referrers import EMPTY, announce, artifact_of
+    from whit.registry.referrers import EMPTY, Referrer, announce, artifact_of
 
     data = label.encode()
     subject = read_document(image.manifest)
@@ -33,7 +33,9 @@ def push_contract(image: Image, repository: Repository, store: Store) -> bool:
     store.put(data)
     store.put(EMPTY)
     push(artifact, (), repository, OpenAt(store), StoreMemory(store))
-    announce(artifact, MEDIA_CONTRACT, subject.digest, repository)
+    root = artifact.root
+    entry = Referrer(root.media_type, root.digest, len(root.data), MEDIA_CONTRACT)
+    announce(entry, subject.digest, repository, is_only_one=True)
     return True
 
 

@@ -13,6 +13,9 @@ from whit.cli.console import Console
 @click.argument("source")
 @click.argument("target")
 @click.option("--platform", metavar="OS/ARCH", help="One image of an index [all of it].")
+@click.option(
+    "--referrers", is_flag=True, help="Take along what refers to it: signatures, SBOMs, contracts."
+)
 @click.option("--insecure", multiple=True, metavar="HOST", help="Allow this registry plain HTTP.")
 @click.option(
     "--config",
@@ -26,6 +29,7 @@ def command(
     source: str,
     target: str,
     platform: str | None,
+    referrers: bool,
     insecure: tuple[str, ...],
     config: Path | None,
 ) -> None:
@@ -48,6 +52,7 @@ def command(
 
     from whit.build.copy import copy
     from whit.build.ends import parse_end
+    from whit.build.following import follow, way_between
     from whit.build.house import open_house
     from whit.build.registries import Registries
     from whit.build.settings import insecurely, read_settings
@@ -60,7 +65,10 @@ def command(
     wanted = Platform.parse(platform) if platform else None
     store = Store.open(open_house().store)
     try:
+        way = way_between(*ends, registries) if referrers else None
         copied = copy(*ends, wanted, registries, store, str(Path.cwd()), console.hear)
+        if way is not None:
+            follow(copied.digest, way, store, console.hear)
     finally:
         store.close()
     console.out(copied.reference)

@@ -48,7 +48,7 @@ class Referrer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Referrers(msgspec.Struct, frozen=True):
-    manifests: tuple[Referrer, ...] = ()
+    manifests: tuple[Referrer, ...] | None = ()  # Go writes null for none
     schema_version: int = msgspec.field(default=2, name="schemaVersion")
     media_type: str = msgspec.field(default=MEDIA_INDEX, name="mediaType")
 
@@ -72,19 +72,32 @@ def artifact_of(data: bytes, kind: str, subject: Document) -> Content:
     return Content((root,), (blob, empty))
 
 
-def announce(artifact: Content, kind: str, subject: Digest, repository: Repository) -> None:
-    """Make a pushed artifact found, where the registry does not do that by itself."""
+def announce(
+    entry: Referrer, subject: Digest, repository: Repository, *, is_only_one: bool = False
+) -> None:
+    """Make a pushed artifact found, where the registry does not do that by itself.
+
+    With `is_only_one` it takes the place of those of its kind.
+    """
     if _answer(subject, repository) is not None:
         return
-    root = artifact.root
-    known = _tagged(subject, repository)
-    if any(one.digest == root.digest for one in known.manifests):
+    others = _tagged(subject, repository).manifests or ()
+    if any(one.digest == entry.digest for one in others):
         return
-    entry = Referrer(MEDIA_MANIFEST, str(root.digest), len(root.data), kind)
-    # One contract: what was said of the same subject before is replaced.
-    others = tuple(one for one in known.manifests if one.artifact_type != kind)[:_MOST]
-    data = msgspec.json.encode(Referrers((*others, entry)), order="deterministic")
+    if is_only_one:
+        others = tuple(one for one in others if one.artifact_type != entry.artifact_type)
+    data = msgspec.json.encode(Referrers((*others[:_MOST], entry)), order="deterministic")
     repository.put(_tag(subject), Document(MEDIA_INDEX, digest_of(data), data))
+
+
+def about(subject: Digest, repository: Repository) -> tuple[Referrer, ...]:
+    """What refers to a subject, in the order in which the registry says it.
+
+    Errors: those of the R pages.
+    """
+    answer = _answer(subject, repository)
+    known = answer if answer is not None else _tagged(subject, repository)
+    return (known.manifests or ())[:_MOST]
 
 
 def found(kind: str, subject: Digest, repository: Repository) -> Iterator[bytes]:
@@ -92,9 +105,7 @@ def found(kind: str, subject: Digest, repository: Repository) -> Iterator[bytes]
 
     Errors: those of the R pages.
     """
-    answer = _answer(subject, repository)
-    known = answer if answer is not None else _tagged(subject, repository)
-    for entry in reversed(known.manifests[:_MOST]):
+    for entry in reversed(about(subject, repository)):
         if entry.artifact_type != kind:
             continue
         document = repository.document(entry.digest)
