@@ -2,11 +2,13 @@ r"""A secret's value in, the byte strings it may hide behind out.
 
 The rule of the room: a pattern is what the value alone decides. Where an encoding mixes the value
 with its neighbours (base64 that begins one or two bytes earlier), the mixed characters are left
-out; where lines may be broken inside, each half is looked for and the whole is checked around it.
+out; where lines may be broken inside, two pieces of its beginning are looked for and the whole is
+checked around them.
 
     value     s  3  c  r  3  t  …
     base64    a value that begins 0, 1 or 2 bytes into a group of three: three different texts
-    wrapped   …czNjcjN \n 0LXZhb…   found by one half, confirmed without what breaks lines
+    wrapped   …czNjcjN \n 0LXZhb…   found by one piece, confirmed without what breaks lines
+              |--8---|--8---|        lines of 16 and more break at most one of the two
 """
 
 import base64
@@ -25,8 +27,9 @@ MIN_BYTES = 8
 WHOLE_BYTES = 64
 _PIECE_BYTES = 32
 _MAX_PIECES = 48
-# A line-broken text is looked for by its halves from here on; shorter halves find everything.
-_MIN_HALVED = 16
+# A text in lines of at least this many characters has one break at most in its first so many: one
+# of their halves is always whole, wherever lines begin and however long the text is.
+_LINE_BYTES = 16
 _PIECE = re.compile(rb"[^\s\"'`,;:=<>(){}\[\]]{16,4096}")
 _PEM = re.compile(rb"-----BEGIN [^-]+-----([A-Za-z0-9+/=\s]+)-----END")
 # RFC 3986
@@ -41,8 +44,8 @@ BREAKS = re.compile(rb"\s|\\[nrt]|[\"',]")
 
 
 class Pattern(msgspec.Struct, frozen=True):
-    """Bytes to search for. `whole` is set for a half: the text that must stand there, once line
-    breaks are taken out; `before` counts its bytes that come before this half.
+    """Bytes to search for. `whole` is set for a piece of a text that lines may break: what must
+    stand there once line breaks are taken out; `before` counts its bytes that come before this one.
     """
 
     data: bytes
@@ -53,18 +56,19 @@ class Pattern(msgspec.Struct, frozen=True):
 
 
 def patterns_of(name: str, value: bytes) -> tuple[Pattern, ...]:
-    """Every pattern of a secret, each byte string once."""
-    found: dict[bytes, Pattern] = {}
+    """Every pattern of a secret, each byte string once; a piece once for each text it may begin."""
+    found: dict[tuple[bytes, bytes], Pattern] = {}
     for piece, part in _pieces(value):
         for encoding, data in encodings_of(piece):
             said = f"{encoding}{part}"
             if len(data) >= MIN_BYTES:
-                found.setdefault(data, Pattern(data, name, said))
-            if encoding.startswith(("base64", "hex")) and len(data) >= _MIN_HALVED:
-                middle = len(data) // 2
+                found.setdefault((data, b""), Pattern(data, name, said))
+            if encoding.startswith(("base64", "hex")) and len(data) >= MIN_BYTES:
+                begin = data[:_LINE_BYTES]
+                middle = len(begin) // 2
                 wrapped = f"{said}, in wrapped lines"
-                for half, before in ((data[:middle], 0), (data[middle:], middle)):
-                    found.setdefault(half, Pattern(half, name, wrapped, data, before))
+                for half, before in ((begin[:middle], 0), (begin[middle:], middle)):
+                    found.setdefault((half, data), Pattern(half, name, wrapped, data, before))
     return tuple(found.values())
 
 
@@ -99,7 +103,7 @@ def encodings_of(value: bytes) -> Iterator[tuple[str, bytes]]:
         if len(inner) >= MIN_BYTES:
             for _, data in _base64(inner):
                 yield f"base64 of {outer}", data
-    for text in (value.hex(), value.hex(":"), "".join(f"\\x{byte:02x}" for byte in value)):
+    for text in (value.hex(), value.hex(":"), value.hex(" "), "".join(f"\\x{byte:02x}" for byte in value)):
         yield "hex", text.encode()
         yield "hex (upper case)", text.replace("x", "X").upper().replace("\\X", "\\x").encode()
     yield from _escapes(value)

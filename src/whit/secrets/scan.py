@@ -5,7 +5,7 @@ reads every byte once; members are unpacked as they pass and searched the same w
 holds the value.
 
     … left margin | fresh bytes that this step reports on | right margin …
-       a half of a wrapped text is confirmed by what stands on both sides of it
+       a piece of a wrapped text is confirmed by what stands on both sides of it
 """
 
 from collections.abc import Iterable, Iterator
@@ -60,8 +60,9 @@ class Search:
         """`rules` find unknown ones by their form, each told by the rule's name."""
         import hyperscan  # noqa: PLC0415 - 4 ms, and only where there are secrets
 
+        # Tokens of one issuer begin alike: what their pieces may stand for is told by the whole.
         named = {
-            pattern.data: pattern
+            (pattern.data, pattern.whole): pattern
             for secret in secrets
             for pattern in patterns_of(secret.name, secret.reveal())
         }
@@ -69,7 +70,7 @@ class Search:
         self.pattern_count = len(named)
         self._rules = {rule.keyword: rule for rule in rules}
         for rule in rules:
-            named.setdefault(rule.keyword, Pattern(rule.keyword, rule.name, BY_FORM))
+            named.setdefault((rule.keyword, b""), Pattern(rule.keyword, rule.name, BY_FORM))
         self.patterns: tuple[Pattern, ...] = tuple(named.values())
         self.unprovable = {
             secret.name: why for secret in secrets if (why := why_unprovable(secret.reveal()))
@@ -261,16 +262,16 @@ def _is_member(kind: str, data: bytes) -> bool:
 
 
 def _stands(pattern: Pattern, window: bytes, at: int) -> bool:
-    """For a half: whether the whole stands here once what breaks lines is taken out, and not
+    """For a piece: whether the whole stands here once what breaks lines is taken out, and not
     before: what is unbroken has a pattern of its own.
     """
     if not pattern.whole:
         return True
-    if window.startswith(pattern.whole, at - pattern.before):
+    if at >= pattern.before and window.startswith(pattern.whole, at - pattern.before):
         return False
     reach = len(pattern.whole) * 2 + 256
     around = window[max(0, at - reach) : at + reach]
-    return pattern.whole in BREAKS.sub(b"", around)
+    return BREAKS.sub(b"", pattern.whole) in BREAKS.sub(b"", around)
 
 
 def _escaped(data: bytes) -> bytes:

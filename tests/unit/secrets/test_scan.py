@@ -92,6 +92,27 @@ def test_a_planted_value_is_found(planted: str):
     assert VALUE.decode() not in str(whole)
 
 
+# One begins as the other does, as all tokens of one issuer do.
+TOKENS = [b"github_pat_11AB" + random.Random(n).randbytes(9).hex().encode() for n in range(2)]
+WRAPPED = [VALUE, b"Vt9-kQ!8", b"Zq8-wM!7??>>~~x" * 2, *TOKENS]
+ENCODERS = (base64.b64encode, base64.urlsafe_b64encode, bytes.hex, lambda data: data.hex(" "))
+
+
+@pytest.mark.parametrize("column", [16, 19, 20, 60, 64, 76])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\\n", b"\n    "])
+def test_lines_of_any_length_hide_nothing(column: int, end: bytes):
+    """Wherever the value begins in its line."""
+    search = Search(Secrets([Secret(value.decode(), value) for value in WRAPPED]))
+    for value in WRAPPED:
+        for encode in ENCODERS:
+            for before in range(column):
+                text = encode(b"#" * before + value + b"##")
+                data = text.encode() if isinstance(text, str) else text
+                lines = (data[at : at + column] for at in range(0, len(data), column))
+                found = {spot.secret for spot in search.whole(end.join(lines)).spots}
+                assert found == {value.decode()}, (encode, before)
+
+
 def test_a_hit_says_where_and_how():
     (spot,) = SEARCH.whole(b"12345" + VALUE).spots
     assert (spot.offset, spot.encoding, spot.inside) == (5, "raw", ())
