@@ -9,66 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from private_git import USER, Host, private_git
+from private_git import USER, Host, make_library, make_program, private_git
 from registry_case import whit
 
 TOKEN = "ghx/7Qm2+vTz0LkP9wYd4"
-GOMOD = """module example.test/app
-
-go 1.21
-
-require git.example.test/team/lib.git v1.0.0
-"""
-MAIN = """package main
-
-import lib "git.example.test/team/lib.git"
-
-var Value string
-
-func main() { println(lib.Greeting(), Value) }
-"""
-
 pytestmark = pytest.mark.go
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    with private_git(tmp_path / "git", TOKEN) as running:
+    library = make_library(tmp_path / "git")
+    with private_git(tmp_path / "git", library, TOKEN) as running:
         yield running
 
 
 @pytest.fixture
 def project(tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program that needs the private module, in an environment without credentials."""
-    place = tmp_path / "app"
-    place.mkdir()
-    (place / "go.mod").write_text(GOMOD)
-    (place / "main.go").write_text(MAIN)
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / ".gitconfig").write_text(
-        f'[url "{host.url}"]\n  insteadOf = https://git.example.test/\n'
-        f"[http]\n  sslCAInfo = {host.authority}\n"
-    )
+    place = make_program(tmp_path / "app", tmp_path / "git/served/team/lib", monkeypatch)
+    (tmp_path / "home/.gitconfig").write_text(host.config)
     (tmp_path / "netrc").write_text(f"machine localhost login {USER} password {TOKEN}\n")
-    monkeypatch.setenv("GOCACHE", subprocess.run(
-        ["go", "env", "GOCACHE"], capture_output=True, text=True, check=True
-    ).stdout.strip())  # fmt: skip
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GOPATH", str(tmp_path / "gopath"))
-    monkeypatch.setenv("GOPRIVATE", "git.example.test")
-    monkeypatch.setenv("GOFLAGS", "-modcacherw")
-    for name in ("GOMODCACHE", "SSH_AUTH_SOCK", "GIT_CONFIG_GLOBAL", "GIT_SSL_CAINFO", "GOAUTH"):
-        monkeypatch.delenv(name, raising=False)
-    # go.sum is the developer's, who may read the module.
-    (home / ".netrc").write_text((tmp_path / "netrc").read_text())
-    env = {**os.environ, "GOMODCACHE": str(tmp_path / "developer")}
-    done = subprocess.run(
-        ["go", "mod", "tidy"], cwd=place, env=env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    (home / ".netrc").unlink()
-    assert "team/lib.git" in (place / "go.sum").read_text()
     return place
 
 

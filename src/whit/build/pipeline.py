@@ -79,7 +79,9 @@ def build(
     opened = programs.opened(listen)
     warm_up.cancel()
     groups = _groups(opened, request)
-    request = msgspec.structs.replace(request, measures=len(groups) == 1)
+    # A program made apart from its user's credentials is not linked once more among them.
+    is_measured = request.measures and len(groups) == 1 and not programs.are_apart
+    request = msgspec.structs.replace(request, measures=is_measured)
     names = [names_of(request, group[0][0].binary, len(groups)) for group in groups]
     store = Store.open(house.store)
     try:

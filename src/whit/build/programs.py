@@ -93,6 +93,11 @@ class Programs:
         self.secrets, self._apart = secrets, apart
         self._prebuilt, self._compilations, self._source = prebuilt, compilations, source
 
+    @property
+    def are_apart(self) -> bool:
+        """Whether they were compiled without the credentials that fetched their modules."""
+        return self._apart is not None
+
     def opened(self, listen: Listener) -> tuple[Opened, ...]:
         """Wait for Go; map what it made, platform by platform. Errors: those of the G pages."""
         binaries = self._prebuilt

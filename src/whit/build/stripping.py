@@ -2,7 +2,7 @@
 
 What the linker left out cannot be read from the program, so the first build of a package links it
 a second time, in full, while the layers are written. The proportion is remembered; later builds
-say "about". `--quiet` builds and prebuilt programs are not measured.
+say "about". `--quiet` builds, prebuilt programs and those made with credentials are not measured.
 """
 
 import os

@@ -17,6 +17,36 @@ _VARIANTS = {
     "arm64": ("GOARM64", {"v8": "v8.0", "v9": "v9.0"}),
 }
 
+# What a compiler may know of its user: where tools and memory are, how C is compiled, and Go's own
+# variables (`go help environment`) but for those that say where modules come from and who asks.
+# By name and not by their beginning: GOOGLE_API_KEY is none of Go's.
+_COMPILING = frozenset(
+    (
+        *("PATH", "TMPDIR", "LANG", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH"),
+        *("CC", "CXX", "AR", "FC", "LD", "CPATH", "LIBRARY_PATH", "LD_LIBRARY_PATH", "PKG_CONFIG"),
+        *("PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR"),
+        *(
+            "GO111MODULE",
+            "GOBIN",
+            "GOCACHE",
+            "GOCACHEPROG",
+            "GOCOVERDIR",
+            "GODEBUG",
+            "GOEXPERIMENT",
+        ),
+        *("GOFIPS140", "GOFLAGS", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOMODCACHE", "GOPATH"),
+        *("GOPRIVATE", "GONOSUMDB", "GOROOT", "GOTELEMETRY", "GOTELEMETRYDIR", "GOTMPDIR"),
+        *("GOTOOLCHAIN", "GOTOOLDIR", "GOVCS", "GOWORK", "GO_EXTLINK_ENABLED"),
+        *("GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64"),
+        *("GOPPC64", "GORISCV64", "GOWASM"),
+    )
+)
+
+
+def may_compiler_know(name: str) -> bool:
+    """Whether a variable may reach a compiler that must not know its user's credentials."""
+    return name in _COMPILING or name.startswith("CGO_")
+
 
 def build_environment(recipe: Recipe, user: Mapping[str, str]) -> dict[str, str]:
     """`user` is the process's environment; the recipe's goes over it, the platform over both.

@@ -18,7 +18,12 @@ import msgspec
 from whit.errors import WhitError
 from whit.golang.compile import go_environment
 from whit.golang.diagnosis import diagnose
-from whit.golang.environment import build_environment, module_cache, user_settings
+from whit.golang.environment import (
+    build_environment,
+    may_compiler_know,
+    module_cache,
+    user_settings,
+)
 from whit.golang.gomod import read_gomod
 from whit.golang.linkerflags import asks_for
 from whit.golang.places import cache_of, go_caches, home_of
@@ -29,14 +34,6 @@ from whit.model.secret import Secret, Secrets
 
 # Secrets that Go, git and curl read from files of the home directory.
 _HOME_FILES = {"netrc": ".netrc", "git-credentials": ".git-credentials", "gitconfig": ".gitconfig"}
-# What a compiler may know of its user's environment; everything else stays outside.
-_KEPT = (
-    *("PATH", "TMPDIR", "LANG", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH"),
-    *("CC", "CXX", "AR", "FC", "LD", "CPATH", "LIBRARY_PATH", "LD_LIBRARY_PATH", "PKG_CONFIG"),
-    *("PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR"),
-)
-_KEPT_PREFIXES = ("GO", "CGO_")
-_DROPPED = ("GOAUTH", "GOPROXY", "GONOPROXY", "GOSUMDB", "GOENV", "GOINSECURE")
 _PROBE_SECONDS = 5
 # MAX_ARG_STRLEN, less the name.
 _VARIABLE_BYTES = (128 << 10) - 256
@@ -88,8 +85,7 @@ def closed_environment(
     kept = {
         name: value
         for name, value in settings.items()
-        if (name in _KEPT or name in asked or name.startswith(_KEPT_PREFIXES))
-        and name not in _DROPPED
+        if (name in asked or may_compiler_know(name))
         and not any(known in os.fsencode(value) for known in values)
     }
     own = home_of(user)

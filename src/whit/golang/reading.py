@@ -21,7 +21,7 @@ import msgspec
 
 from whit.errors import WhitError
 from whit.golang.compile import go_environment, toolchain_for
-from whit.golang.environment import build_environment, module_cache
+from whit.golang.environment import build_environment, may_compiler_know, module_cache
 from whit.golang.module import escaped
 from whit.golang.places import cache_of, go_caches
 from whit.golang.process import MAX_OUTPUT_BYTES, Outcome, run
@@ -32,6 +32,8 @@ from whit.model.program import Binary, Cgo, Recipe
 LIMIT_SECONDS = 300
 _FIELDS = "Dir,ImportPath,Export,GoFiles,CgoFiles,Imports,ImportMap,Standard,Module"
 _MAX_SAYINGS = 5000
+# Where Go's settings and caches lie, and whit's.
+_PLACES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "GOENV", "WHIT_CACHE")
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -77,8 +79,12 @@ def _decoded(text: str) -> tuple[Saying, ...]:
 
 
 def _environment(recipe: Recipe, toolchain: Toolchain, user: Mapping[str, str]) -> dict[str, str]:
-    """As the program was compiled, but for the network: its modules are in the cache."""
-    env = build_environment(recipe, user)
+    """As the program was compiled, but for the network and whatever credentials its user has: its
+    modules are in the cache.
+    """
+    known = {name: value for name, value in user.items() if may_compiler_know(name)}
+    known |= {name: user[name] for name in _PLACES if name in user}
+    env = build_environment(recipe, known)
     env |= go_caches(env)
     cache = module_cache(env, toolchain.root)
     env |= {

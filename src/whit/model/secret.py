@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
+# Of a credential file, what it is for and no secret: netrc's machine and the host of a URL.
+_HOST = re.compile(r"\bmachine\s+(\S+)|://(?:[^/\s@]*@)?([^/\s:@]+)")
 _PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@]*@")
 # A word of a credential file; shorter ones are its own words: machine, login, password.
 _MIN_WORD = 9
@@ -85,4 +87,6 @@ def _telling(value: bytes) -> Iterator[str]:
         yield text
     words = re.split(r"[\s\"'=,:@]+", text)
     if len(words) > 1:
-        yield from (word for word in words if len(word) >= _MIN_WORD)
+        hosts = {name for pair in _HOST.findall(text) for name in "".join(pair).split(":")}
+        long = (word for word in words if len(word) >= _MIN_WORD)
+        yield from (word for word in long if word.strip("/") not in hosts)

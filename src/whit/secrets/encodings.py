@@ -103,7 +103,12 @@ def encodings_of(value: bytes) -> Iterator[tuple[str, bytes]]:
         if len(inner) >= MIN_BYTES:
             for _, data in _base64(inner):
                 yield f"base64 of {outer}", data
-    for text in (value.hex(), value.hex(":"), value.hex(" "), "".join(f"\\x{byte:02x}" for byte in value)):
+    for text in (
+        value.hex(),
+        value.hex(":"),
+        value.hex(" "),
+        "".join(f"\\x{byte:02x}" for byte in value),
+    ):
         yield "hex", text.encode()
         yield "hex (upper case)", text.replace("x", "X").upper().replace("\\X", "\\x").encode()
     yield from _escapes(value)

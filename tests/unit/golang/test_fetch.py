@@ -15,9 +15,12 @@ def closed(**user: str) -> dict[str, str]:
 def test_a_compiler_knows_what_is_listed():
     env = closed(
         SSH_AUTH_SOCK="/s", GITHUB_TOKEN="x", GOAUTH="netrc", CC="gcc", GOFLAGS="-mod=mod",
-        VERSION="1.2", AWS_SECRET_ACCESS_KEY="y", GOPRIVATE="example.test",
+        VERSION="1.2", AWS_SECRET_ACCESS_KEY="y", GOPRIVATE="example.test", GOOGLE_API_KEY="z",
+        CGO_CFLAGS="-O1",
     )  # fmt: skip
     assert not {"SSH_AUTH_SOCK", "GITHUB_TOKEN", "GOAUTH", "AWS_SECRET_ACCESS_KEY"} & set(env)
+    assert "GOOGLE_API_KEY" not in env
+    assert env["CGO_CFLAGS"] == "-O1"
     assert env["HOME"] == "/empty"
     assert (env["GOPROXY"], env["GOMODCACHE"]) == ("off", "/cache/mod")
     assert (env["CC"], env["GOFLAGS"], env["VERSION"]) == ("gcc", "-mod=mod", "1.2")
@@ -36,3 +39,14 @@ def test_words_of_others_are_shown_without_secrets():
         "fatal: https://robot:other-pass@git.test/x: password 0123456789abcdef is wrong"
     )
     assert said == "fatal: https://[hidden]@git.test/x: password [netrc] is wrong"
+
+
+def test_hosts_are_no_secret():
+    netrc = Secret("netrc", b"machine localhost:8443 login robot-name password 0123456789abcdef")
+    url = Secret("git-credentials", b"https://robot:9f/87+65$43@git.example.test/")
+    said = Secrets([netrc, url]).hidden(
+        "reading https://localhost:8443/x of git.example.test: 0123456789abcdef, 9f/87+65$43"
+    )
+    assert said == (
+        "reading https://localhost:8443/x of git.example.test: [netrc], [git-credentials]"
+    )
