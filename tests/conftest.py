@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    reasons = [door_is_open(door) for door in DOORS if door in item.keywords]
+    reasons = [door_is_open(door) for door in DOORS if item.get_closest_marker(door)]
     for mark in item.iter_markers("programs"):
         reasons += [f"no {name}" for name in mark.args if not shutil.which(name, path=PLACES)]
     for missing in reasons:
