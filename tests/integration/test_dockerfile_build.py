@@ -339,6 +339,16 @@ RUN cat /first >/second
     assert said.count("cached") == 2, "the same result is the same input"
 
 
+def test_no_cache_takes_what_was_just_made(yard: Yard, context: Path) -> None:
+    write(context, "FROM alpine\nRUN cat /proc/sys/kernel/random/uuid >/id\nCMD cat /id\n")
+    seen = []
+    for option in ("--no-cache", "--no-cache", "--progress=plain"):
+        yard.build(context, option)
+        seen.append(yard.run().stdout)
+    assert seen[0] != seen[1]
+    assert seen[1] == seen[2] != ""
+
+
 def test_config_is_dockers(yard: Yard, context: Path) -> None:
     write(
         context,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from whit.build.dockerfile.copying import Manner, Target
-from whit.build.dockerfile.sources import Filtered, pick, pick_with_parents
+from whit.build.dockerfile.sources import Filtered, Picked, pick, pick_with_parents
 from whit.errors.dockerfile import CannotCopy, NoSuchSource
 from whit.layer.stack import Stack
 
@@ -36,10 +36,14 @@ class Case:
         source = Stack((str(self.context),))
         target = Target(str(self.upper), Stack((str(self.low),)))
         for pattern in patterns:
-            found = (pick_with_parents if parents else pick)(source, pattern, "the build context")
-            for one in found:
+            for one in self.found(source, pattern, parents=parents):
                 target.copy(source, one, to, manner)
         target.finish()
+
+    def found(self, source: Stack, pattern: str, *, parents: bool) -> tuple[Picked, ...]:
+        if parents:
+            return pick_with_parents(source, pattern, "the build context", lambda _: source)
+        return pick(source, pattern, "the build context")
 
     def seen(self) -> dict[str, str]:
         return {

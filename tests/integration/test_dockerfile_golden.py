@@ -58,4 +58,4 @@ def test_whit_builds_what_buildkit_builds(place: Path, tmp_path: Path, case: Cas
 
 def test_every_case_is_recorded() -> None:
     assert {case["name"] for case in CASES} == set(RECORDED)
-    assert len(CASES) >= 225
+    assert len(CASES) >= 240

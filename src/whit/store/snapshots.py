@@ -2,6 +2,7 @@
 
     DIR/<id>/fs         the layer's files
     DIR/<id>/note       the whole key, and what it was made from, for people
+    DIR/<id>/next       the id of the snapshot that was made later under the same key
     DIR/draft-<pid>-<n> what is being made, its `lock` held by its maker
 
 A snapshot gets its name when it is complete. A maker that is killed leaves a draft that nobody
@@ -56,6 +57,10 @@ class Snapshots:
                 if file.readline().strip() != key:
                     return None
             os.utime(place)
+            later = _later(place)
+            if later:
+                place = f"{self.directory}/{later}"
+                os.utime(place)
         except OSError:
             return None
         return f"{place}/fs"
@@ -77,8 +82,11 @@ class Snapshots:
             os.close(lock)
             remove(place)
 
-    def settle(self, draft: Draft, key: str, said: str = "") -> str:
-        """Make the draft the snapshot `key`; its files. Another maker may have been faster."""
+    def settle(self, draft: Draft, key: str, said: str = "", *, replaces: bool = False) -> str:
+        """Make the draft the snapshot `key`; its files. Another maker may have been faster: then
+        its snapshot is taken, or with `replaces` stands back. It stays where it is, since builds
+        that found it may stand on it.
+        """
         final = f"{self.directory}/{key[:_ID_DIGITS]}"
         with writing(self.directory):
             remove(draft.work)
@@ -93,12 +101,33 @@ class Snapshots:
                 if found is None:
                     remove(final)  # the same short name under another key, or damaged
                     os.rename(draft.path, final)
+                elif replaces:
+                    return self._replace(draft, final)
+                else:
+                    return found
         return f"{final}/fs"
+
+    def _replace(self, draft: Draft, first: str) -> str:
+        name = os.urandom(_ID_DIGITS // 2).hex()
+        os.rename(draft.path, f"{self.directory}/{name}")
+        with open(f"{first}/next-{name}", "w", encoding="ascii") as file:
+            file.write(name)
+        os.rename(f"{first}/next-{name}", f"{first}/next")
+        return f"{self.directory}/{name}/fs"
 
     def _sweep(self) -> None:
         for entry in os.scandir(self.directory):
             if entry.name.startswith("draft-") and _is_dead(entry.path):
                 remove(entry.path)
+
+
+def _later(place: str) -> str:
+    """The id of the snapshot that replaced the one at `place`."""
+    try:
+        with open(f"{place}/next", encoding="ascii") as file:
+            return file.read(_ID_DIGITS)
+    except FileNotFoundError:
+        return ""
 
 
 def size_of(directory: str) -> int:

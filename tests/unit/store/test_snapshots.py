@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from whit.store.snapshots import Snapshots
+from whit.store.snapshots import Snapshots, remove
 from whit.store.steps import key_of
 
 
@@ -43,3 +43,27 @@ def test_another_key_with_the_same_short_name_is_a_miss(tmp_path: Path):
     with snapshots.draft() as draft:
         snapshots.settle(draft, key)
     assert snapshots.find(key[:20] + "0" * 44) is None
+
+
+def test_who_makes_it_anew_is_found_and_the_old_one_stays_for_those_who_hold_it(tmp_path: Path):
+    snapshots, key = Snapshots(str(tmp_path)), key_of("a")
+    places = []
+    for number in range(3):
+        with snapshots.draft() as draft:
+            (Path(draft.files) / "number").write_text(str(number))
+            places.append(snapshots.settle(draft, key, replaces=True))
+        assert snapshots.find(key) == places[-1]
+    assert [(Path(place) / "number").read_text() for place in places] == ["0", "1", "2"]
+    assert {len(Path(place).parent.name) for place in places} == {20}
+
+
+def test_a_snapshot_whose_successor_was_pruned_is_made_again(tmp_path: Path):
+    snapshots, key = Snapshots(str(tmp_path)), key_of("a")
+    for _ in range(2):
+        with snapshots.draft() as draft:
+            place = snapshots.settle(draft, key, replaces=True)
+    remove(str(Path(place).parent))
+    assert snapshots.find(key) is None
+    with snapshots.draft() as draft:
+        place = snapshots.settle(draft, key)
+    assert snapshots.find(key) == place

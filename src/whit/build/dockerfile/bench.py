@@ -194,7 +194,7 @@ def done(
     if found is None:
         with room.snapshots.draft() as draft:
             make(draft, Stack(()) if is_apart else files.stack())
-            found = room.snapshots.settle(draft, key, said)
+            found = room.snapshots.settle(draft, key, said, replaces=room.is_fresh)
     after = key_of("on", files.key, key) if is_apart else key
     return Done(Files(after, (found, *files.layers)), perf_counter() - begun, was_cached)
 

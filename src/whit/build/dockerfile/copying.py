@@ -90,6 +90,11 @@ class Target:
         else:
             self._take_up(path)
 
+    def date(self, path: str, time_ns: int) -> None:
+        """A directory of this layer gets a time, 0 being that of directories that are made."""
+        if path != "/":
+            self._times[path] = time_ns or self._times[path]
+
     def _take_up(self, path: str) -> None:
         """Have a directory of the view in this layer, as it is."""
         if path in ("", "/") or os.path.lexists(self._upper + path):
@@ -123,7 +128,7 @@ class Target:
             self.make_directory(above, manner, made_mode)
         place = self.resolve(destination)
         there = self.find(place)
-        if picked.above:
+        if picked.root:
             place = self._make_kept(source, picked, place, manner)
             there = self.find(place)
         if not picked.found.is_directory:
@@ -131,7 +136,7 @@ class Target:
                 place = f"{place.rstrip('/')}/{picked.name}"
             self._copy_file(picked.path, picked.found, place, manner)
             return
-        if picked.above:
+        if picked.root:
             place = f"{place.rstrip('/')}/{picked.name}"
             self._copy_directory(picked.found, place, manner)
         else:
@@ -168,15 +173,21 @@ class Target:
             os.utime(descriptor, (manner.epoch, manner.epoch))
 
     def _make_kept(self, source: Stack, picked: Picked, place: str, manner: Manner) -> str:
-        """The directories that --parents keeps, as the source has them."""
+        """The directories that --parents keeps, as the source has them; one that exists takes its
+        mode only.
+        """
         self.make_directory(place, manner)
-        names = picked.above.split("/")
-        base = picked.path.split("/")[: -1 - len(names)]
-        for number, name in enumerate(names, start=1):
-            place = f"{place.rstrip('/')}/{name}"
-            origin = source.find("/".join((*base, *names[:number])))
-            if origin is not None:
+        at = picked.root
+        for name in filter(None, picked.above.split("/")):
+            place, at = f"{place.rstrip('/')}/{name}", f"{at.rstrip('/')}/{name}"
+            origin, there = source.find(at), self.find(place)
+            if origin is None:
+                continue
+            if there is None or not there.is_directory:
                 self._copy_directory(origin, place, manner)
+            else:
+                self._take_up(place)
+                os.chmod(self._upper + place, stat.S_IMODE(origin.status.st_mode))
         return place
 
     def _copy_below(self, source: Stack, path: str, place: str, manner: Manner) -> None:

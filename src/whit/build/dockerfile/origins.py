@@ -56,34 +56,47 @@ def _above(path: str) -> str:
     return path.rpartition("/")[0] + "/"
 
 
+class Excluding(msgspec.Struct, frozen=True):
+    """A source as --exclude leaves it; what was named itself is never hidden."""
+
+    reading: Reading
+    is_hidden: IsHidden | None = None
+    reopens: bool = False
+
+    def below(self, root: str) -> Stack:
+        """The source without what the patterns hide below `root`."""
+        if self.is_hidden is None:
+            return self.reading.stack
+        return Filtered(self.reading.stack, self.is_hidden, reopens=self.reopens, root=root)
+
+    def of(self, picked: Picked) -> Stack:
+        if picked.root or picked.found.is_directory:
+            return self.below(picked.root or picked.path)
+        return self.reading.stack
+
+
 def picked_in(
-    reading: Reading, sources: tuple[str, ...], *, keeps_parents: bool = False
+    excluding: Excluding, sources: tuple[str, ...], *, keeps_parents: bool = False
 ) -> tuple[Picked, ...]:
     """What all patterns mean, in their order. Errors: NoSuchSource."""
+    reading = excluding.reading
     found: list[Picked] = []
     for number, source in enumerate(sources):
-        choose = pick_with_parents if keeps_parents else pick
-        chosen = choose(reading.stack, source, reading.where)
+        if keeps_parents:
+            chosen = pick_with_parents(reading.stack, source, reading.where, excluding.below)
+        else:
+            chosen = pick(reading.stack, source, reading.where)
         found += (
             [msgspec.structs.replace(one, number=number) for one in chosen] if number else chosen
         )
     return tuple(found)
 
 
-def excluded(
-    reading: Reading, picked: Picked, is_hidden: IsHidden | None, *, reopens: bool
-) -> Stack:
-    """The source as --exclude leaves it below one picked directory."""
-    if is_hidden is None or not picked.found.is_directory:
-        return reading.stack
-    return Filtered(reading.stack, is_hidden, reopens=reopens, root=picked.path)
-
-
 def digest_of_reading(room: Room, reading: Reading, sources: tuple[str, ...]) -> str:
     """The content of these sources; of what never changes it is looked up."""
 
     def compute() -> str:
-        picked = picked_in(reading, sources)
+        picked = picked_in(Excluding(reading), sources)
         return digest_of_picked(
             reading.stack, picked, reading.digests, is_context=reading.is_context
         )

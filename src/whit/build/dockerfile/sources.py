@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from whit.dockerfile.flags import did_you_mean
+from whit.dockerfile.patterns import compile_patterns
 from whit.errors.dockerfile import NoSuchSource
 from whit.layer.difference import capability_of, digest_of_file
 from whit.layer.stack import Found, Stack
@@ -77,13 +78,14 @@ class Filtered(Stack):
 
 class Picked(msgspec.Struct, frozen=True):
     """One source that a pattern means: `name` as it was asked for, `path` where it really lies;
-    `above` is the path below the destination that --parents keeps.
+    `above` is the path below the destination that --parents keeps, from `root` on.
     """
 
     name: str
     path: str
     found: Found
     above: str = ""
+    root: str = ""
     number: int = 0  # of the source that it fits, as the instruction lists them
 
 
@@ -100,8 +102,10 @@ def pick(source: Stack, pattern: str, where: str) -> tuple[Picked, ...]:
         if found is None:
             raise _missing(source, pattern, where)
         return (Picked(parts[-1] if parts else "", real, found),)
+    plain = next(number for number, part in enumerate(parts) if _is_wild(part))
+    at = source.resolve("/" + "/".join(parts[:plain])).rstrip("/")
     picked = []
-    for path in _matches(source, "", parts):
+    for path in _matches(source, at, parts[plain:]):
         real = source.resolve(path)
         found = source.find(real)
         if found is not None:
@@ -109,23 +113,56 @@ def pick(source: Stack, pattern: str, where: str) -> tuple[Picked, ...]:
     return tuple(picked)
 
 
-def pick_with_parents(source: Stack, pattern: str, where: str) -> tuple[Picked, ...]:
-    """As `pick`, for --parents: `**` is any number of directories, `/./` ends what is not kept."""
-    before, pivot, after = pattern.partition("/./")
-    kept_from = len(_parts(before)) if pivot else 0
-    parts = _parts(f"{before}/{after}" if pivot else pattern)
-    is_wild = any(_is_wild(part) for part in parts)
+def pick_with_parents(
+    source: Stack, pattern: str, where: str, below: Callable[[str], Stack]
+) -> tuple[Picked, ...]:
+    """As `pick`, for --parents: what fits below each root, with the directories on the way to it.
+    `**` is any run of directories, no link is followed, and `below` gives what may be seen.
+
+    Errors: NoSuchSource for a plain path that is not there.
+    """
+    parts = _parts(pattern.partition("/./")[2] or pattern)
+    is_plain = not any(map(_is_wild, _parts(pattern)))
+    roots = roots_of(source, pattern, where)
     picked = []
-    for path in _matches(source, "", parts) if is_wild else ["/" + "/".join(parts)]:
-        found = source.find(path)
-        if found is None:
-            if is_wild:
-                continue
-            raise _missing(source, pattern, where)
-        names = path[1:].split("/")
-        above = "/".join(names[kept_from:-1])
-        picked.append(Picked(names[-1], path, found, above))
+    for root in roots:
+        at = root.path.rstrip("/")
+        seen = below(root.path)
+        for path in _fitting(seen, at, parts):
+            found = seen.find(path)
+            if found is not None:
+                *above, name = path[len(at) + 1 :].split("/")
+                picked.append(Picked(name, path, found, "/".join(above), root=root.path))
+    if is_plain and not picked:
+        raise _missing(source, pattern, where)
     return tuple(picked)
+
+
+def roots_of(source: Stack, pattern: str, where: str) -> tuple[Picked, ...]:
+    """Where --parents begins to keep: what stands before `/./`, else the root.
+
+    Errors: NoSuchSource.
+    """
+    before, pivot, _ = pattern.partition("/./")
+    return pick(source, before if pivot else "", where)
+
+
+def _fitting(source: Stack, at: str, parts: list[str]) -> Iterator[str]:
+    """Paths below `at` that --parents means."""
+    if not any("**" in part for part in parts):
+        yield from _matches(source, at, parts)
+        return
+    fits = compile_patterns(["/".join(parts)]).matches
+
+    def search(directory: str) -> Iterator[str]:
+        for name in source.names(directory or "/"):
+            path = f"{directory}/{name}"
+            if fits(path[len(at) + 1 :]):
+                yield path
+            elif (found := source.find(path)) is not None and found.is_directory:
+                yield from search(path)
+
+    yield from search(at)
 
 
 def _missing(source: Stack, pattern: str, where: str) -> NoSuchSource:
@@ -159,23 +196,15 @@ def _is_wild(part: str) -> bool:
 
 
 def _matches(source: Stack, at: str, parts: list[str]) -> Iterator[str]:
-    """Paths that fit, sorted. What fits whole is not looked into."""
+    """Paths that fit, sorted, through no link. What fits whole is not looked into."""
     if not parts:
         return
     part, rest = parts[0], parts[1:]
-    if part == "**":
-        if rest:
-            yield from _matches(source, at, rest)
-        for name in source.names(at or "/"):
-            path = f"{at}/{name}"
-            found = source.find(path)
-            if found is not None and found.is_directory:
-                yield from _matches(source, path, parts)
-            elif not rest:
-                yield path
+    found = source.find(at or "/")
+    if found is None or not found.is_directory:
         return
     expression = component_pattern(part)
-    for name in source.names(source.resolve(at or "/")):
+    for name in source.names(at or "/"):
         if expression.fullmatch(name):
             path = f"{at}/{name}"
             if rest:

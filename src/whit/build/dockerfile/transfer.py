@@ -10,12 +10,12 @@ import msgspec
 from whit.build.dockerfile.bench import FULL, Done, Files, Room, done, owner_of_copy
 from whit.build.dockerfile.copying import Manner, Target
 from whit.build.dockerfile.origins import (
+    Excluding,
     Reading,
-    excluded,
     picked_in,
     remembered_digest,
 )
-from whit.build.dockerfile.sources import IsHidden, Picked, digest_of_picked
+from whit.build.dockerfile.sources import IsHidden, Picked, digest_of_picked, roots_of
 from whit.build.events import Warned
 from whit.dockerfile.instructions import Add, Copy, Transfer
 from whit.dockerfile.modes import check_mode, is_octal
@@ -57,8 +57,19 @@ class Move(msgspec.Struct, frozen=True):
     has_files: bool = True  # whether the stage has a root file system at all
 
     @property
+    def excluding(self) -> Excluding:
+        return Excluding(self.reading, self.is_hidden, self.reopens)
+
+    @property
     def keeps_parents(self) -> bool:
         return isinstance(self.instruction, Copy) and self.instruction.keeps_parents
+
+    def roots(self) -> tuple[Picked, ...]:
+        """Where --parents begins to search. Errors: NoSuchSource."""
+        if not self.keeps_parents:
+            return ()
+        stack, where = self.reading.stack, self.reading.where
+        return tuple(root for source in self.sources for root in roots_of(stack, source, where))
 
     @property
     def unpacks_local(self) -> bool:
@@ -88,14 +99,15 @@ def move_files(room: Room, files: Files, move: Move) -> Done:
         if warning:
             room.listen(Warned(warning, "name the owner by number, or make the user first"))
     reading = move.reading
-    picked = picked_in(reading, move.sources, keeps_parents=move.keeps_parents)
+    picked = picked_in(move.excluding, move.sources, keeps_parents=move.keeps_parents)
+    roots = tuple(root.path for root in move.roots())
     content = _content(room, move, picked)
     key = key_of(
         "copy",
         "" if is_apart else files.key,
         move.destination,
         content,
-        repr((owner, instruction.chmod, instruction.files, room.epoch)),
+        repr((owner, instruction.chmod, instruction.files, room.epoch, roots)),
         repr((type(instruction).__name__, move.unpacks_local, move.unpacks_fetched)),
         *(f"{one.name} {one.digest} {one.mtime}" for one in move.fetched),
     )
@@ -120,7 +132,7 @@ def _content(room: Room, move: Move, picked: tuple[Picked, ...]) -> str:
         return key_of(
             *(
                 digest_of_picked(
-                    excluded(reading, one, move.is_hidden, reopens=move.reopens),
+                    move.excluding.of(one),
                     (one,),
                     reading.digests,
                     is_context=reading.is_context,
@@ -137,16 +149,13 @@ def _write(
     move: Move, picked: tuple[Picked, ...], draft: Draft, below: Stack, manner: Manner
 ) -> None:
     target = Target(draft.files, below)
-    if move.keeps_parents:  # made whether anything fits or not
-        made = Manner(owner=manner.owner, epoch=manner.epoch)
-        mode = int(manner.mode, 8) & 0o777 if is_octal(manner.mode) else 0o755
-        target.make_directory(target.resolve(move.destination), made, mode)
+    _make_root(move, target, manner)
     last = 0
     for one in picked:
         if one.number != last:
             last = one.number
             target.begin_source()
-        source = excluded(move.reading, one, move.is_hidden, reopens=move.reopens)
+        source = move.excluding.of(one)
         if move.unpacks_local and one.found.is_file and is_archive(one.found.host):
             _unpack(one.found.host, target, draft, move.destination, manner)
         else:
@@ -166,6 +175,19 @@ def _write(
         found = Found(fetched.path, os.lstat(fetched.path))
         target.copy(Stack(()), Picked(fetched.name, "", found), move.destination, plain)
     target.finish()
+
+
+def _make_root(move: Move, target: Target, manner: Manner) -> None:
+    """The destination of --parents: it is made whether anything fits or not, and dated as the
+    last directory that was searched.
+    """
+    made = Manner(owner=manner.owner, epoch=manner.epoch)
+    mode = int(manner.mode, 8) & 0o777 if is_octal(manner.mode) else 0o755
+    for root in move.roots():
+        place = target.resolve(move.destination)
+        target.make_directory(place, made, mode)
+        # The root of a source is as old as whatever unpacked it: it has no time of its own.
+        target.date(place, 0 if root.path == "/" else root.found.status.st_mtime_ns)
 
 
 def _write_tree(fetched: Fetched, target: Target, destination: str, manner: Manner) -> None:
