@@ -3,16 +3,24 @@
 import hashlib
 import io
 import lzma
+import subprocess
 import tarfile
 import time
 from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
+from subprocess import PIPE
 
 from pysequoia import SignatureMode, Tsk, sign
 
+from whit.bases.debian.relations import named
+from whit.bases.debian.sets import Order
+from whit.build.base.assembling import package_files
+from whit.build.base.call import opened
+from whit.build.call import request_of
 from whit.build.house import open_house
 from whit.layer.read import read_layer
+from whit.model.names import Platform
 from whit.model.tree import Node
 from whit.oci.documents import Config, decode
 from whit.store.blobs import Store
@@ -20,6 +28,31 @@ from whit.store.blobs import Store
 DAY = 86_400
 NOW = int(time.time())
 Entry = tuple[tarfile.TarInfo, bytes]
+
+
+def programs_of(wanted: dict[str, str], place: Path) -> list[Path]:
+    """One file of each package of Debian's newest release, from where this host's apt takes its
+    own: {package: path inside}. They are found and checked as those of a base.
+    """
+    house = open_house()
+    request, store = request_of("", {}), Store.open(house.store)
+    order = Order("static", request.settings.base.distro, "", Platform("linux", "amd64"))
+    made = []
+    try:
+        with opened(request, house, store) as counter:
+            with counter.archive(order) as archive:
+                packages = tuple(named(name, archive) for name in wanted)
+            files = package_files(packages, order.codename, counter.kitchen)
+            for (path, _), inside in zip(files, wanted.values(), strict=True):
+                made.append(place / Path(inside).name)
+                tar = ["dpkg-deb", "--fsys-tarfile", path]
+                with made[-1].open("wb") as out, subprocess.Popen(tar, stdout=PIPE) as packed:
+                    member = ["tar", "-xO", f".{inside}"]
+                    subprocess.run(member, stdin=packed.stdout, stdout=out, check=True)
+                made[-1].chmod(0o755)
+    finally:
+        store.close()
+    return made
 
 
 def member(name: str, data: bytes) -> bytes:

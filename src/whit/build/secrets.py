@@ -99,8 +99,11 @@ def _split(name: str, command: str) -> list[str]:
 
 
 def _sops(words: Mapping[str, str]) -> list[str]:
-    """One value of a file (`key=db.password`), or all of it, on a pipe and nowhere else."""
-    key = "".join(f"[{json.dumps(part)}]" for part in words.get("key", "").split(".") if part)
+    """One value of a file (`key=db.password`, `hosts.0` of a list), or all of it, on a pipe and
+    nowhere else.
+    """
+    parts = [part for part in words.get("key", "").split(".") if part]
+    key = "".join(f"[{part if part.isdecimal() else json.dumps(part)}]" for part in parts)
     extract = ["--extract", key] if key else []
     return ["sops", "--decrypt", *extract, _path(words["sops"])]
 

@@ -110,6 +110,10 @@ def emit(console: Console, kind: str, image: str, name: str) -> None:
     from whit.build.deploying import deployed_of
     from whit.report.manifests import manifest, service_name
 
+    if name and name != service_name(name):
+        raise click.BadParameter(
+            f"{name!r} is none that DNS takes; {service_name(name)!r} would be", param_hint="--name"
+        )
     described, run, directories = _to_deploy(image, console)
     deployed = deployed_of(described, name or service_name(image), run, directories)
     console.out(manifest(kind, deployed).rstrip())

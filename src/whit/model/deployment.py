@@ -47,11 +47,21 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def secret(self) -> list[Variable]:
-        return [v for v in self._wanted if v.secret]
+        return [v for v in self._wanted if v.secret and v not in self.left_out]
+
+    @property
+    def left_out(self) -> list[Variable]:
+        """Files of secrets that may be missing: where one is named, a start needs it."""
+        return [v for v in self._wanted if v.secret and v.type == "file" and not v.required]
 
     @property
     def _wanted(self) -> list[Variable]:
         return [v for v in self.contract.env if v.required or v.secret or v.default is not None]
+
+    @property
+    def claims(self) -> list[str]:
+        """Names of what keeps each volume."""
+        return [f"{self.name}-{volume_name(path)}" for path in self.volumes]
 
     @property
     def is_root(self) -> bool:
@@ -68,9 +78,13 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
         return any(port < FIRST_FREE_PORT for port, _ in self.ports)
 
     def file_variable(self, variable: Variable) -> str:
-        """The variable that names a file instead, where one is read; else nothing."""
+        """The variable that names a file instead, where one is read; else nothing, and for what may
+        be missing: a variable can be unset, a file that is named has to be there.
+        """
         if variable.type == "file":
             return variable.name
+        if not variable.required:
+            return ""
         file = f"{variable.name}_FILE"
         known = variable.name in self.by_file or self.contract.variable(file) is not None
         return file if known else ""

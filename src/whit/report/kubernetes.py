@@ -27,14 +27,14 @@ def manifests(deployed: Deployed) -> list[dict[str, Any]]:
     if deployed.plain:
         documents.append(_object("v1", "ConfigMap", name, name) | {"data": settings})
     documents += [
-        _object("v1", "PersistentVolumeClaim", name, f"{name}-{volume_name(path)}")
+        _object("v1", "PersistentVolumeClaim", name, claim)
         | {
             "spec": {
                 "accessModes": ["ReadWriteOnce"],
                 "resources": {"requests": {"storage": "1Gi"}},
             }
         }
-        for path in deployed.volumes
+        for claim in deployed.claims
     ]
     documents.append(_deployment(deployed))
     if deployed.ports:
@@ -55,27 +55,42 @@ def manifests(deployed: Deployed) -> list[dict[str, Any]]:
 
 
 def helm_values(deployed: Deployed) -> dict[str, Any]:
-    """In the names that `helm create` gives a chart; `env` and `envFrom` are a container's."""
-    reference = Reference.parse(deployed.reference)
-    text = deployed.reference.partition("@")[0]
-    tag = reference.digest or reference.tag
-    repository = text.removesuffix(f":{reference.tag}") if reference.tag else text
+    """In the names that `helm create` gives a chart, and `env`, a container's: what a chart makes
+    no ConfigMap for stands there by value.
+    """
     container = _container(deployed)
+    container["env"] = [
+        *({"name": name, "value": value} for name, value in _settings(deployed).items()),
+        *container.get("env", ()),
+    ]
     values: dict[str, Any] = {
-        "image": {"repository": repository, "tag": str(tag or "")},
+        "image": _image(deployed.reference),
         "serviceAccount": {"automount": False},
         "podSecurityContext": _pod_security(deployed),
     }
-    for key in ("securityContext", "resources", "env", "envFrom", "readinessProbe",
-                "livenessProbe", "volumeMounts"):  # fmt: skip
-        if key in container:
-            values[key] = container[key]
+    for key in ("securityContext", "resources", "env", "readinessProbe", "livenessProbe"):
+        # Without a probe of its own a new chart has one that asks for a page.
+        values[key] = container.get(key)
+    if container.get("volumeMounts"):
+        values["volumeMounts"] = container["volumeMounts"]
     if deployed.ports:
         values["service"] = {"type": "ClusterIP", "port": deployed.ports[0][0]}
     volumes = _volumes(deployed)[0]
     if volumes:
         values["volumes"] = volumes
     return values
+
+
+def _image(text: str) -> dict[str, str]:
+    """Charts join the two by a colon, which is also what stands in a digest."""
+    reference = Reference.parse(text)
+    if reference.digest:
+        name, _, digest = text.partition("@")
+        algorithm, _, value = digest.partition(":")
+        name = name.removesuffix(f":{reference.tag}") if reference.tag else name
+        return {"repository": f"{name}@{algorithm}", "tag": value}
+    repository = text.removesuffix(f":{reference.tag}") if reference.tag else text
+    return {"repository": repository, "tag": str(reference.tag or "latest")}
 
 
 def _object(version: str, kind: str, app: str, name: str) -> dict[str, Any]:
@@ -177,9 +192,8 @@ def _volumes(deployed: Deployed) -> tuple[list[dict[str, Any]], list[dict[str, A
     """Volumes and where they are mounted: what is kept, what need not be, secrets."""
     volumes: list[dict[str, Any]] = []
     mounts: list[dict[str, Any]] = []
-    for path in deployed.volumes:
-        claim = {"claimName": f"{deployed.name}-{volume_name(path)}"}
-        volumes.append({"name": volume_name(path), "persistentVolumeClaim": claim})
+    for path, claim in zip(deployed.volumes, deployed.claims, strict=True):
+        volumes.append({"name": volume_name(path), "persistentVolumeClaim": {"claimName": claim}})
         mounts.append({"name": volume_name(path), "mountPath": path})
     for path in deployed.scratch:
         # What templates became may hold secrets, and never lies on a node's disk.
@@ -193,8 +207,6 @@ def _volumes(deployed: Deployed) -> tuple[list[dict[str, Any]], list[dict[str, A
             "defaultMode": _OF_GROUP_ONLY,
             "items": [{"key": name, "path": name} for name in files],
         }
-        if not any(v.required for v in deployed.secret if v.name in files):
-            secret["optional"] = True
         volumes.append({"name": "secrets", "secret": secret})
         mounts.append({"name": "secrets", "mountPath": _place(deployed), "readOnly": True})
     return volumes, mounts

@@ -26,7 +26,7 @@ def manifest(kind: str, deployed: Deployed) -> str:
         from whit.report import units  # noqa: PLC0415 - one of five, and only here
 
         lines = units.quadlet(deployed) if kind == "quadlet" else units.systemd(deployed)
-        return HEADER + "\n".join(lines) + "\n"
+        return HEADER + _left_out(deployed) + "\n".join(lines) + "\n"
     if kind == "compose":
         from whit.report.compose import compose  # noqa: PLC0415 - likewise
 
@@ -49,23 +49,41 @@ def service_name(text: str) -> str:
 
 
 def _wanted(kind: str, deployed: Deployed) -> str:
-    """What somebody has to give before it starts, as comments."""
-    if kind == "compose":
-        return ""
-    name = deployed.name
-    missing = [v for v in deployed.plain if v.default is None]
-    lines = [
-        f"# required, in the ConfigMap {name}: {v.name}{f' ({v.usage})' if v.usage else ''}"
-        for v in missing
-    ]
-    if deployed.secret:
-        words = " ".join(f"--from-file={v.name}=FILE" for v in deployed.secret)
-        lines.append(f"# kubectl create secret generic {name}-secrets {words}")
+    """What somebody has to give before it starts, and what they may, as comments."""
+    name, lines = deployed.name, []
+    if kind != "compose":
+        missing = [v for v in deployed.plain if v.default is None]
+        lines = [
+            f"# required, in the ConfigMap {name}: {v.name}{f' ({v.usage})' if v.usage else ''}"
+            for v in missing
+        ]
+        required = " ".join(f"--from-file={v.name}=FILE" for v in deployed.secret if v.required)
+        if required:
+            lines.append(f"# kubectl create secret generic {name}-secrets {required}")
+        optional = ", ".join(v.name for v in deployed.secret if not v.required)
+        if optional:
+            lines.append(f"# not required, in the Secret {name}-secrets: {optional}")
+        if kind == "helm-values":
+            lines += [f"# to be made: the claim {claim}" for claim in deployed.claims]
+            lines += _IN_CHART
     if deployed.is_root:
         lines.append("# The image's user is root; here it runs as another.")
-    return "".join(f"{line.translate(_ONE_LINE)}\n" for line in lines)
+    return "".join(f"{line.translate(_ONE_LINE)}\n" for line in lines) + _left_out(deployed)
 
 
+def _left_out(deployed: Deployed) -> str:
+    names = ", ".join(v.name for v in deployed.left_out)
+    return f"# not required and left out, each the path of a file: {names}\n" if names else ""
+
+
+# A chart that `helm create` made knows all values of this file but one.
+_IN_CHART = (
+    "# templates/deployment.yaml of a new chart has no env; add to the container:",
+    "#          {{- with .Values.env }}",
+    "#          env:",
+    "#            {{- toYaml . | nindent 12 }}",
+    "#          {{- end }}",
+)
 _ONE_LINE = {ord(letter): " " for letter in "\n\r\x85\u2028\u2029"}
 
 

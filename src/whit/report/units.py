@@ -1,5 +1,6 @@
 """What is to run in, the lines of a unit out: podman's quadlet, and a service without an engine."""
 
+from whit.model.contract import Variable
 from whit.model.deployment import Deployed, volume_name
 
 # systemd.exec(5): nothing of the host but what a program without privileges has to have.
@@ -19,14 +20,19 @@ _CONFINED = (
 def quadlet(deployed: Deployed) -> list[str]:
     """podman-systemd.unit(5)."""
     uid, gid = deployed.owner
-    lines = ["[Unit]", f"Description={_text(deployed.name)}", "", "[Container]"]
+    lines = [f"# podman secret create {_secret(deployed, v)} FILE" for v in deployed.secret]
+    lines += ["[Unit]", f"Description={_text(deployed.name)}", "", "[Container]"]
     lines += [f"Image={deployed.reference}", f"User={uid}", *([f"Group={gid}"] if gid else [])]
     lines += ["ReadOnly=true", "ReadOnlyTmpfs=false", "DropCapability=all", "NoNewPrivileges=true"]
     lines += [f"AddCapability={name}" for name in deployed.capabilities]
-    lines += ["PodmanArgs=--memory=256m --pids-limit=200", *_settings(deployed)]
+    # What stands here becomes a command line, in which systemd replaces $NAME and ${NAME}.
+    lines += ["PodmanArgs=--memory=256m --pids-limit=200"]
+    lines += [line.replace("$", "$$") for line in _settings(deployed)]
     for variable in deployed.secret:
-        secret = f"{deployed.name}-{variable.name.lower().replace('_', '-')}"
-        in_file = deployed.file_variable(variable)
+        secret, in_file = _secret(deployed, variable), deployed.file_variable(variable)
+        if not variable.required:
+            lines.append(f"# not required: Secret={secret},type=env,target={variable.name}")
+            continue
         if in_file:
             owner = f",uid={uid},gid={gid or 0},mode=0400" if uid.isdigit() else ""
             lines.append(f"Secret={secret}{owner}")
@@ -38,7 +44,7 @@ def quadlet(deployed: Deployed) -> list[str]:
     lines += [f"Volume={deployed.name}-{volume_name(path)}:{path}" for path in deployed.volumes]
     if deployed.health:
         words = ", ".join(f'"{_text(word)}"' for word in deployed.health.command)
-        lines.append(f"HealthCmd=[{words}]")
+        lines.append(f"HealthCmd=[{words}]".replace("$", "$$"))
         lines.append(f"HealthInterval={deployed.health.interval_seconds}s")
         lines.append(f"HealthTimeout={deployed.health.timeout_seconds}s")
     return [*lines, "", "[Service]", "Restart=always", "", "[Install]", "WantedBy=default.target"]
@@ -78,13 +84,18 @@ def systemd(deployed: Deployed) -> list[str]:
     lines += [f"CapabilityBoundingSet={bounds}", f"AmbientCapabilities={bounds}", *_CONFINED]
     if not may:
         lines.append("PrivateUsers=yes")
-    lines += [f"TemporaryFileSystem={path}:mode=1777,size=64M" for path in deployed.scratch
+    lines += [f'TemporaryFileSystem="{_text(path)}:mode=1777,size=64M"' for path in deployed.scratch
               if path not in ("/tmp", "/var/tmp")]  # fmt: skip
     for path in deployed.volumes:
         state = f"{deployed.name}/{volume_name(path)}"
         lines.append(f"StateDirectory={state}")
-        lines.append(f"BindPaths=/var/lib/{state}:{path}")
+        lines.append(f'BindPaths="/var/lib/{state}:{_text(path)}"')
     return [*lines, "", "[Install]", "WantedBy=multi-user.target"]
+
+
+def _secret(deployed: Deployed, variable: Variable) -> str:
+    """What podman knows it by."""
+    return f"{deployed.name}-{variable.name.lower().replace('_', '-')}"
 
 
 def _settings(deployed: Deployed) -> list[str]:

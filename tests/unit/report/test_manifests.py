@@ -63,9 +63,9 @@ def test_compose():
         "PRICE": '${PRICE:-5$$ "x" #1 100%}',
         "URL": "${URL:?it is required}",
         "DB_PASSWORD_FILE": "/run/secrets/db_password",
-        "TLS_KEY_FILE": "/run/secrets/tls_key",
+        "TLS_KEY": None,
     }
-    assert service["secrets"] == ["db_password", "tls_key"]
+    assert service["secrets"] == ["db_password"]
     assert service["read_only"] is True
     assert service["volumes"] == ["data:/data"]
     assert service["tmpfs"] == ["/run/app:mode=1777,size=64m", "/tmp:mode=1777,size=64m"]
@@ -82,7 +82,7 @@ def test_kubernetes():
         "API_KEY": {"secretKeyRef": {"name": "app-secrets", "key": "API_KEY"}},
         "URL": {"configMapKeyRef": {"name": "app", "key": "URL"}},
         "DB_PASSWORD_FILE": "/run/secrets/app/DB_PASSWORD",
-        "TLS_KEY_FILE": "/run/secrets/app/TLS_KEY",
+        "TLS_KEY": {"secretKeyRef": {"name": "app-secrets", "key": "TLS_KEY", "optional": True}},
     }
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
@@ -140,7 +140,8 @@ def test_helm_values_are_parts_of_a_pod():
     (values,) = documents("helm-values")
     assert values["image"] == {"repository": "registry.example:5000/app", "tag": "1"}
     assert values["service"] == {"type": "ClusterIP", "port": 22}
-    names = ("env", "envFrom", "readinessProbe", "livenessProbe", "securityContext", "resources",
+    assert {"name": "DEBUG", "value": "no"} in values["env"]
+    names = ("env", "readinessProbe", "livenessProbe", "securityContext", "resources",
              "volumeMounts")  # fmt: skip
     container = {"name": "app", "image": "app:1"} | {name: values[name] for name in names}
     pod = {"containers": [container], "volumes": values["volumes"],
@@ -150,12 +151,41 @@ def test_helm_values_are_parts_of_a_pod():
     kubernetes_validate.validate(document, "1.31", strict=True)
 
 
+@pytest.mark.parametrize(
+    ("reference", "image"),
+    [
+        ("app", ("app", "latest")),
+        ("r.example:5000/a/app:1", ("r.example:5000/a/app", "1")),
+        (f"r.example:5000/app@sha256:{'a' * 64}", ("r.example:5000/app@sha256", "a" * 64)),
+        (f"r.example/app:1@sha256:{'a' * 64}", ("r.example/app@sha256", "a" * 64)),
+    ],
+)
+def test_a_chart_joins_repository_and_tag_to_the_image(reference: str, image: tuple[str, str]):
+    deployed = Deployed(name="app", reference=reference, contract=Contract())
+    (values,) = documents("helm-values", deployed)
+    assert (values["image"]["repository"], values["image"]["tag"]) == image
+    assert values["livenessProbe"] is None, "a new chart would ask for a page"
+
+
+def test_the_file_of_a_secret_that_may_be_missing_is_left_out():
+    contract = Contract(env=(Variable("TLS_KEY_FILE", secret=True, type="file"),))
+    deployed = Deployed(name="app", reference="app:1", contract=contract)
+    for kind in KINDS:
+        text = manifest(kind, deployed)
+        said = [line for line in text.splitlines() if "TLS_KEY_FILE" in line]
+        assert said == ["# not required and left out, each the path of a file: TLS_KEY_FILE"]
+
+
 def test_units():
     text = manifest("quadlet", DEPLOYED)
     assert "Secret=app-api-key,type=env,target=API_KEY" in text
     assert "Secret=app-db-password,uid=65532,gid=65532,mode=0400" in text
-    assert 'Environment="PRICE=5$ \\"x\\" #1 100%%"' in text
+    # It becomes a word of podman's command line in a unit.
+    assert 'Environment="PRICE=5$$ \\"x\\" #1 100%%"' in text
+    assert "$${PORT:-8080}/healthz" in text
+    assert "# not required: Secret=app-tls-key,type=env,target=TLS_KEY" in text
     text = manifest("systemd", DEPLOYED)
+    assert 'Environment="PRICE=5$ \\"x\\" #1 100%%"' in text
     assert 'ExecStart="/.whit/entry" "-f"' in text
     assert '"a b" "$${X}"' in text
     assert "LoadCredential=DB_PASSWORD:/etc/app/secrets/DB_PASSWORD" in text
