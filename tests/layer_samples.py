@@ -14,6 +14,8 @@ from whit.model.names import Platform
 from whit.model.plan import RunConfig
 from whit.model.tree import Bytes, Dir, File, Link, Stored, Tree
 from whit.oci.assemble import assemble
+from whit.oci.graph import content_of
+from whit.store.blobs import Store
 
 PLAIN = Compression(Format.NONE)
 ALL = [Compression(f, e) for f in Format for e in Effort]
@@ -114,3 +116,9 @@ def trees(draw: st.DrawFn) -> Tree:
         if regular and path not in Tree.of(fitting).as_dict():
             fitting[path] = Link(draw(st.sampled_from(regular)), is_hard=True)
     return Tree.of(fitting)
+
+
+def keep(store: Store, image: Image, names: tuple[str, ...] = ()) -> None:
+    """Name an image whose layers the store holds."""
+    store.put(image.config)
+    store.add_content(content_of(image), names)

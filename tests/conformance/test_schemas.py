@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from layer_samples import ALL, config, small_tree, written
+from layer_samples import ALL, config, keep, small_tree, written
 from whit.model.image import Compression, Image
 from whit.oci.assemble import assemble
 from whit.store.blobs import Store
@@ -125,7 +125,7 @@ def test_the_store_is_a_layout(tmp_path: Path):
     store = Store.open(tmp_path / "store")
     for number, compression in enumerate(ALL):
         image = assemble((store.write_layer(small_tree(), compression),), config())
-        store.add_image(image, (f"app:{number}", f"again:{number}"))
+        keep(store, image, (f"app:{number}", f"again:{number}"))
     index = json.loads((tmp_path / "store/index.json").read_bytes())
     jsonschema.validate(index, INDEX)
     jsonschema.validate(json.loads((tmp_path / "store/oci-layout").read_bytes()), LAYOUT)

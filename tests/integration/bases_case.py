@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from layer_samples import keep
 from whit.layer.difference import difference
 from whit.layer.stack import Stack
 from whit.model.image import MEDIA_CONFIG, MEDIA_MANIFEST, Compression, Format, Image
@@ -74,7 +75,7 @@ def add_image(store: Store, root: Path, config: RunDocument, *names: str) -> Ima
     image = Image(
         platform, manifest, digest_of(manifest), config_bytes, digest_of(config_bytes), (layer,)
     )
-    store.add_image(image, names)
+    keep(store, image, names)
     return image
 
 

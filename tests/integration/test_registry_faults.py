@@ -19,6 +19,7 @@ from hostile_registry import (
     tar_of,
     when,
 )
+from layer_samples import keep
 from registry_case import images
 from whit.build.copy import copy, pull
 from whit.build.ends import parse_end
@@ -248,7 +249,7 @@ def test_an_upload_that_breaks_goes_on_where_it_broke(there: Hostile, store: Sto
 
     layer = store.write_layer(Tree.of({"/d": File(Bytes(LARGE))}), Compression(Format.NONE))
     image = assemble((layer,), RunConfig(Platform("linux", "amd64"), entrypoint=("/d",)))
-    store.add_image(image, ("big:1",))
+    keep(store, image, ("big:1",))
     there.faults.append(
         once(
             lambda r: (

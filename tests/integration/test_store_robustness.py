@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from layer_samples import config, small_tree, stored
+from layer_samples import config, keep, small_tree, stored
 from whit.errors.images import StoreFull, StoreUnwritable
 from whit.model.image import Compression, Format
 from whit.model.tree import File, Tree
@@ -21,7 +21,7 @@ TESTS = str(Path(__file__).parents[1])
 WORKER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from layer_samples import config, small_tree
+from layer_samples import config, keep, small_tree
 from whit.model.image import Compression
 from whit.oci.assemble import assemble
 from whit.store.blobs import Store
@@ -29,7 +29,7 @@ for number in range(int(sys.argv[4])):
     store = Store.open(sys.argv[2])
     tree = small_tree(b"%d\\n" % (number % 5))
     image = assemble((store.write_layer(tree, Compression()),), config())
-    store.add_image(image, (f"{sys.argv[3]}:{number}", "both:latest"))
+    keep(store, image, (f"{sys.argv[3]}:{number}", "both:latest"))
     store.close()
 """
 
@@ -65,7 +65,7 @@ def test_a_full_disk(tiny_disk: Path, tmp_path: Path):
     assert os.listdir(tiny_disk / "store/partial") == []
     assert os.listdir(tiny_disk / "store/blobs/sha256") == []
     image = assemble((store.write_layer(small_tree(), Compression()),), config())
-    store.add_image(image, ("app",))
+    keep(store, image, ("app",))
     assert store.find("app") == image, "the next build finds a store it can use"
     store.close()
 
@@ -73,7 +73,7 @@ def test_a_full_disk(tiny_disk: Path, tmp_path: Path):
 def test_a_read_only_store(tiny_disk: Path):
     store = Store.open(tiny_disk / "store")
     image = assemble((store.write_layer(small_tree(), Compression()),), config())
-    store.add_image(image, ("app",))
+    keep(store, image, ("app",))
     store.close()
     subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
     again = Store.open(tiny_disk / "store")
@@ -108,7 +108,7 @@ def test_sudden_death_at_any_moment(tmp_path: Path):
     opened = Store.open(store)
     assert opened.check() == ()
     image = assemble((opened.write_layer(small_tree(), Compression()),), config())
-    opened.add_image(image, ("app",))
+    keep(opened, image, ("app",))
     assert opened.find("app") == image
     assert os.listdir(store / "partial") == []
     opened.prune()

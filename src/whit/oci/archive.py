@@ -12,7 +12,6 @@ reads manifest.json finds one platform, what reads index.json all.
 Equal images give equal archives.
 """
 
-import io
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
@@ -25,13 +24,12 @@ from whit.oci.contents import entries_for
 from whit.oci.documents import (
     ANNOTATION_CONTAINERD_NAME,
     ANNOTATION_NAME,
-    Descriptor,
     Index,
     LayoutMarker,
     encode,
 )
-from whit.oci.graph import Content, content_of
-from whit.oci.layout import Named, OpenBlob, cannot_write, chunks_of, descriptors_of, name_of
+from whit.oci.graph import Content
+from whit.oci.layout import OpenBlob, cannot_write, chunks_of, name_of
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
@@ -69,62 +67,35 @@ class _Archive:
         self._out.write(_END)
 
 
-def write_oci_archive(out: BinaryIO, images: Iterable[Named], open_blob: OpenBlob) -> None:
-    """Write an OCI layout as a tar. Errors: CannotWriteImage; what `open_blob` raises."""
-    wanted = tuple(images)
-    entries = tuple(e for named in wanted for e in descriptors_of(named.image, named.names))
-    configs = {named.image.config_digest: named.image.config for named in wanted}
-
-    def open_any(digest: Digest) -> BinaryIO:
-        return io.BytesIO(configs[digest]) if digest in configs else open_blob(digest)
-
-    _write_layout(out, tuple(content_of(named.image) for named in wanted), entries, open_any)
-
-
 def write_contents_archive(
     out: BinaryIO, content: Content, names: tuple[str, ...], open_blob: OpenBlob
 ) -> None:
-    """The same for an image or an index as it lies somewhere."""
-    _write_layout(out, (content,), entries_for(content, names), open_blob)
+    """Write an image or an index as a layout in a tar.
 
-
-def _write_layout(
-    out: BinaryIO,
-    contents: tuple[Content, ...],
-    entries: tuple[Descriptor, ...],
-    open_blob: OpenBlob,
-) -> None:
+    Errors: CannotWriteImage; what `open_blob` raises.
+    """
     try:
         archive = _Archive(out)
-        _add_layout(archive, contents, entries, open_blob)
+        _add_layout(archive, content, names, open_blob)
         archive.end()
     except OSError as error:
         raise cannot_write("the archive", error) from error
 
 
 def _add_layout(
-    archive: _Archive,
-    contents: tuple[Content, ...],
-    entries: tuple[Descriptor, ...],
-    open_blob: OpenBlob,
+    archive: _Archive, content: Content, names: tuple[str, ...], open_blob: OpenBlob
 ) -> None:
     named = tuple(
         msgspec.structs.replace(entry, annotations=_annotations(name_of(entry)))
-        for entry in entries
+        for entry in entries_for(content, names)
     )
     archive.add("oci-layout", encode(LayoutMarker("1.0.0")))
     archive.add("index.json", encode(Index(2, named, MEDIA_INDEX)))
-    written: set[str] = set()
-    for content in contents:
-        for document in content.documents:
-            if document.digest not in written:
-                written.add(document.digest)
-                archive.add(_blob_name(document.digest), document.data)
-        for blob in content.blobs:
-            if blob.digest not in written:
-                written.add(blob.digest)
-                pieces = _pieces(open_blob, Digest(blob.digest))
-                archive.stream(_blob_name(blob.digest), blob.size, pieces)
+    for document in content.documents:
+        archive.add(_blob_name(document.digest), document.data)
+    for blob in content.blobs:
+        pieces = _pieces(open_blob, Digest(blob.digest))
+        archive.stream(_blob_name(blob.digest), blob.size, pieces)
 
 
 def _blob_name(digest: str) -> str:
@@ -189,7 +160,7 @@ def write_joint_archive(
     """
     try:
         archive = _Archive(out)
-        _add_layout(archive, (content,), entries_for(content, names), open_blob)
+        _add_layout(archive, content, names, open_blob)
         order = []
         for layer in image.layers:
             is_zstd = _format(layer) is Format.ZSTD

@@ -10,13 +10,13 @@ blob under its name that is not complete.
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import msgspec
 
 from whit.errors.images import CannotWriteImage, InvalidImage, NotALayout
-from whit.model.image import MEDIA_INDEX, MEDIA_MANIFEST, Image
+from whit.model.image import MEDIA_INDEX, Image
 from whit.model.names import Digest
 from whit.oci.documents import (
     ANNOTATION_NAME,
@@ -24,7 +24,6 @@ from whit.oci.documents import (
     Descriptor,
     Index,
     LayoutMarker,
-    PlatformDocument,
     decode,
     encode,
 )
@@ -35,17 +34,6 @@ OpenBlob = Callable[[Digest], BinaryIO]
 _CHUNK_BYTES = 1 << 20
 _MARKER = encode(LayoutMarker("1.0.0"))
 _EMPTY_INDEX = Index(schema_version=2, manifests=(), media_type=MEDIA_INDEX)
-# Docker's own manifest type stands in many layouts that other tools wrote.
-_MANIFEST_TYPES = (MEDIA_MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
-_INDEX_TYPES = (MEDIA_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
-_MAX_INDEX_DEPTH = 4
-
-
-class Named(msgspec.Struct, frozen=True):
-    """An image and the names it goes by, if any."""
-
-    image: Image
-    names: tuple[str, ...] = ()
 
 
 def blob_path(directory: str, digest: str) -> str:
@@ -53,27 +41,6 @@ def blob_path(directory: str, digest: str) -> str:
 
 
 # ---- index.json -----------------------------------------------------------------------------
-
-
-def descriptors_of(image: Image, names: tuple[str, ...]) -> tuple[Descriptor, ...]:
-    """The index entries of an image: one per name, or a single one without."""
-    platform = image.platform
-    document = PlatformDocument(platform.architecture, platform.os, platform.variant)
-    return tuple(
-        Descriptor(
-            image.media_type,
-            image.manifest_digest,
-            len(image.manifest),
-            document,
-            {ANNOTATION_NAME: name} if name else {},
-        )
-        for name in names or ("",)
-    )
-
-
-def with_image(index: Index, image: Image, names: tuple[str, ...]) -> Index:
-    """`index` with `image` under `names`. An image that loses its last name keeps an entry."""
-    return with_entries(index, descriptors_of(image, names))
 
 
 def with_entries(index: Index, added: tuple[Descriptor, ...]) -> Index:
@@ -162,23 +129,6 @@ def refuse_foreign(directory: str) -> None:
         )
 
 
-def write_layout(directory: str, images: Iterable[Named], open_blob: OpenBlob) -> None:
-    """Add `images` to the layout at `directory`, made where there is none.
-
-    Errors: NotALayout when the directory holds something else; CannotWriteImage.
-    """
-    refuse_foreign(directory)
-    try:
-        make_layout(directory)
-        index = read_index(directory)
-        for named in images:
-            _write_blobs(directory, named.image, open_blob)
-            index = with_image(index, named.image, named.names)
-        write_index(directory, index)
-    except OSError as error:
-        raise cannot_write(directory, error) from error
-
-
 def cannot_write(place: str, error: OSError) -> CannotWriteImage:
     """The error for a destination that refuses bytes."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -187,16 +137,6 @@ def cannot_write(place: str, error: OSError) -> CannotWriteImage:
         f"cannot write {place}: {error.strerror or error}",
         hint="name a place that exists and that you may write to",
     )
-
-
-def _write_blobs(directory: str, image: Image, open_blob: OpenBlob) -> None:
-    for layer in image.layers:
-        copy_blob(directory, layer.digest, layer.size, open_blob)
-    for digest, data in (
-        (image.config_digest, image.config),
-        (image.manifest_digest, image.manifest),
-    ):
-        write_small(blob_path(directory, digest), data)
 
 
 def write_small(path: str, data: bytes) -> None:
@@ -246,28 +186,6 @@ def _read_small(path: str) -> bytes:
 # ---- reading --------------------------------------------------------------------------------
 
 
-def read_layout(directory: str, layer_of: LayerOf = bare_layer) -> tuple[Named, ...]:
-    """All images of a layout, whoever wrote it, with their names.
-
-    Errors: NotALayout, InvalidImage.
-    """
-    if not os.path.isfile(f"{directory}/oci-layout"):
-        raise NotALayout(f"{directory} holds no OCI layout", hint="it has no file oci-layout")
-    try:
-        check_marker(directory)
-        names: dict[str, list[str]] = {}
-        for entry, name in _manifests(directory, read_index(directory), "", 0):
-            known = names.setdefault(entry.digest, [])
-            if name and name not in known:
-                known.append(name)
-        return tuple(
-            Named(read_image(directory, Digest(digest), layer_of), tuple(known))
-            for digest, known in names.items()
-        )
-    except OSError as error:
-        raise InvalidImage(f"cannot read {error.filename}: {error.strerror}") from None
-
-
 def read_image(directory: str, digest: Digest, layer_of: LayerOf = bare_layer) -> Image:
     """The image whose manifest has `digest`. Errors: InvalidImage, OSError."""
     from whit.oci.documents import Manifest  # noqa: PLC0415
@@ -287,19 +205,3 @@ def read_document(directory: str, digest: Digest) -> bytes:
             f"blob {digest} has other bytes than its name says", hint="the layout is damaged"
         )
     return data
-
-
-def _manifests(
-    directory: str, index: Index, name: str, depth: int
-) -> Iterator[tuple[Descriptor, str]]:
-    """Manifests of an index and of the indexes in it; a name goes down to what it names."""
-    if depth > _MAX_INDEX_DEPTH:
-        raise InvalidImage(f"{directory} nests indexes more than {_MAX_INDEX_DEPTH} deep")
-    for entry in index.manifests:
-        own = name_of(entry) or name
-        if entry.media_type in _MANIFEST_TYPES:
-            yield entry, own
-        elif entry.media_type in _INDEX_TYPES:
-            data = read_document(directory, Digest(entry.digest))
-            nested = decode(Index, data, f"index {entry.digest}")
-            yield from _manifests(directory, nested, own, depth + 1)

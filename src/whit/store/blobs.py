@@ -25,7 +25,6 @@ from whit.oci.graph import Content, choose, entries_of
 from whit.oci.layout import (
     blob_path,
     check_marker,
-    descriptors_of,
     name_of,
     read_image,
     read_index,
@@ -197,21 +196,11 @@ class Store:
 
     # ---- images -----------------------------------------------------------------------------
 
-    def add_image(self, image: Image, names: tuple[str, ...] = ()) -> None:
-        """Keep `image`, whose layers the store already holds, under `names`.
-
-        A name that another image had moves. Errors: BrokenBlob when a layer is missing.
-        """
-        for layer in image.layers:
-            if not self.has(layer.digest):
-                raise self._broken(layer.digest, "it is missing")
-        self._use()
-        self.put(image.config)
-        self.put(image.manifest)
-        self._name(descriptors_of(image, names))
-
     def add_content(self, content: Content, names: tuple[str, ...] = ()) -> None:
-        """Keep an image or an index of several, whose blobs the store already holds."""
+        """Keep an image or an index of several, whose blobs the store already holds, under `names`.
+
+        A name that another image had moves. Errors: BrokenBlob when a blob is missing.
+        """
         for blob in content.blobs:
             if not self.has(Digest(blob.digest)):
                 raise self._broken(blob.digest, "it is missing")

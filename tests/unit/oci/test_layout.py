@@ -9,9 +9,12 @@ from layer_samples import config, small_tree, written
 from whit.errors.images import CannotWriteImage, InvalidImage, NotALayout
 from whit.errors.names import BadName
 from whit.model.image import Compression, Format, Image
-from whit.oci.archive import full_name, write_docker_archive, write_oci_archive
+from whit.model.names import Digest
+from whit.oci.archive import full_name, write_contents_archive, write_docker_archive
 from whit.oci.assemble import assemble
-from whit.oci.layout import Named, name_of, read_index, read_layout, with_image, write_layout
+from whit.oci.contents import OpenBlob, content_in, write_contents
+from whit.oci.graph import Content, content_of
+from whit.oci.layout import check_marker, name_of, read_index
 
 
 class Made:
@@ -20,11 +23,19 @@ class Made:
     def __init__(self, text: bytes = b"one\n", form: Format = Format.GZIP) -> None:
         layer, data = written(small_tree(text), Compression(form))
         self.image: Image = assemble((layer,), config())
-        self.blobs = {layer.digest: data}
+        self.digest = self.image.manifest_digest
+        self.blobs = {layer.digest: data, self.image.config_digest: self.image.config}
         self.tar = written(small_tree(text))[1]
 
+    @property
+    def content(self) -> Content:
+        return content_of(self.image)
+
     def open_blob(self, digest: str) -> io.BytesIO:
-        return io.BytesIO(self.blobs[digest])
+        return io.BytesIO(self.blobs[Digest(digest)])
+
+    def lay(self, directory: Path, *names: str, open_blob: OpenBlob | None = None) -> None:
+        write_contents(str(directory), self.content, names, open_blob or self.open_blob)
 
 
 def index_names(directory: Path) -> list[tuple[str, str]]:
@@ -34,85 +45,65 @@ def index_names(directory: Path) -> list[tuple[str, str]]:
 
 def test_what_is_written_is_read(tmp_path: Path):
     made, other = Made(), Made(b"two\n")
-    write_layout(str(tmp_path / "l"), [Named(made.image, ("a:1", "b:2"))], made.open_blob)
-    write_layout(str(tmp_path / "l"), [Named(other.image)], other.open_blob)
-    found = {one.image.manifest_digest: one.names for one in read_layout(str(tmp_path / "l"))}
-    assert found == {made.image.manifest_digest: ("a:1", "b:2"), other.image.manifest_digest: ()}
+    made.lay(tmp_path / "l", "a:1", "b:2")
+    other.lay(tmp_path / "l")
+    assert index_names(tmp_path / "l") == [
+        ("", other.digest), ("a:1", made.digest), ("b:2", made.digest)
+    ]  # fmt: skip
+    for one in (made, other):
+        assert content_in(str(tmp_path / "l"), one.digest) == one.content
     assert not list((tmp_path / "l").rglob("*.partial"))
 
 
 def test_writing_twice_changes_nothing(tmp_path: Path):
     made = Made()
     for _ in range(2):
-        write_layout(str(tmp_path), [Named(made.image, ("a:1",))], made.open_blob)
-    assert index_names(tmp_path) == [("a:1", made.image.manifest_digest)]
+        made.lay(tmp_path, "a:1")
+    assert index_names(tmp_path) == [("a:1", made.digest)]
 
 
 def test_a_name_moves_and_its_old_image_stays(tmp_path: Path):
     made, other = Made(), Made(b"two\n")
-    for one in (made, other):
-        write_layout(str(tmp_path), [Named(one.image, ("a:1",))], one.open_blob)
-    assert index_names(tmp_path) == sorted(
-        [("", made.image.manifest_digest), ("a:1", other.image.manifest_digest)]
-    )
-    index = with_image(read_index(str(tmp_path)), made.image, ("a:1",))
-    assert len(index.manifests) == 2
+    made.lay(tmp_path, "a:1")
+    other.lay(tmp_path, "a:1")
+    assert index_names(tmp_path) == sorted([("", made.digest), ("a:1", other.digest)])
+    made.lay(tmp_path, "a:1")
+    assert index_names(tmp_path) == sorted([("", other.digest), ("a:1", made.digest)])
 
 
 def test_other_content_is_left_alone(tmp_path: Path):
     (tmp_path / "main.go").touch()
-    made = Made()
     with pytest.raises(NotALayout, match="holds no OCI layout"):
-        write_layout(str(tmp_path), [Named(made.image)], made.open_blob)
+        Made().lay(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["main.go"]
-    with pytest.raises(NotALayout):
-        read_layout(str(tmp_path))
 
 
 @pytest.mark.parametrize("marker", ["", "{}", '{"imageLayoutVersion":"2.0.0"}', "[]"])
 def test_an_unknown_layout_is_refused(tmp_path: Path, marker: str):
     (tmp_path / "oci-layout").write_text(marker)
     with pytest.raises(NotALayout):
-        read_layout(str(tmp_path))
+        check_marker(str(tmp_path))
+    with pytest.raises(NotALayout):
+        Made().lay(tmp_path)
 
 
 def test_a_failed_blob_leaves_no_file(tmp_path: Path):
-    made = Made()
-
     def refuse(digest: str) -> io.BytesIO:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(CannotWriteImage, match="no space"):
-        write_layout(str(tmp_path), [Named(made.image, ("a",))], refuse)
+        Made().lay(tmp_path, "a", open_blob=refuse)
     assert list((tmp_path / "blobs/sha256").iterdir()) == []
     assert index_names(tmp_path) == []
 
 
 def test_a_flipped_byte_in_a_document_is_said(tmp_path: Path):
     made = Made()
-    write_layout(str(tmp_path), [Named(made.image)], made.open_blob)
-    path = tmp_path / "blobs/sha256" / made.image.config_digest[7:]
-    path.write_bytes(path.read_bytes().replace(b"linux", b"linuy"))
-    with pytest.raises(InvalidImage, match=made.image.config_digest):
-        read_layout(str(tmp_path))
-
-
-def test_an_index_in_an_index(tmp_path: Path):
-    made = Made()
-    write_layout(str(tmp_path), [Named(made.image)], made.open_blob)
-    for _ in range(3):
-        data = (tmp_path / "index.json").read_bytes()
-        from whit.model.names import digest_of
-
-        (tmp_path / "blobs/sha256" / digest_of(data)[7:]).write_bytes(data)
-        entry = {
-            "mediaType": "application/vnd.oci.image.index.v1+json",
-            "digest": digest_of(data),
-            "size": len(data),
-            "annotations": {"org.opencontainers.image.ref.name": "multi"},
-        }
-        (tmp_path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
-    assert [one.names for one in read_layout(str(tmp_path))] == [("multi",)]
+    made.lay(tmp_path)
+    path = tmp_path / "blobs/sha256" / made.digest[7:]
+    path.write_bytes(path.read_bytes().replace(b"config", b"konfig"))
+    with pytest.raises(InvalidImage, match=made.digest):
+        content_in(str(tmp_path), made.digest)
 
 
 # ---- archives -------------------------------------------------------------------------------
@@ -125,15 +116,14 @@ def contents(data: bytes) -> dict[str, bytes]:
 
 def test_an_oci_archive_is_a_layout(tmp_path: Path):
     made, out = Made(), io.BytesIO()
-    write_oci_archive(out, [Named(made.image, ("app",))], made.open_blob)
+    write_contents_archive(out, made.content, ("app",), made.open_blob)
     with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as archive:
         # Python 3.11.2, Debian 12's, knows no filters yet; the archive is our own.
         safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         archive.extractall(tmp_path, **safe)  # type: ignore[arg-type]
-    (found,) = read_layout(str(tmp_path))
-    assert found.image.manifest == made.image.manifest
-    assert found.names == ("app",)
-    entry = read_index(str(tmp_path)).manifests[0]
+    (entry,) = read_index(str(tmp_path)).manifests
+    assert (name_of(entry), entry.digest) == ("app", made.digest)
+    assert content_in(str(tmp_path), made.digest) == made.content
     assert entry.annotations["io.containerd.image.name"] == "docker.io/library/app:latest"
     blob = tmp_path / "blobs/sha256" / made.image.layers[0].digest[7:]
     assert blob.read_bytes() == made.blobs[made.image.layers[0].digest]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from layer_samples import config, small_tree, stored
+from layer_samples import config, keep, small_tree, stored
 from whit.errors.images import BrokenBlob, BrokenStore, StoreUnwritable, UnknownImage
 from whit.errors.layer import ContentChanged
 from whit.model.image import Compression, Effort, Format, Image
@@ -23,7 +23,7 @@ def store(tmp_path: Path):
 
 def made(store: Store, text: bytes = b"one\n", *names: str) -> Image:
     image = assemble((store.write_layer(small_tree(text), Compression()),), config())
-    store.add_image(image, names)
+    keep(store, image, names)
     return image
 
 
@@ -130,7 +130,7 @@ def test_an_image_whose_layer_is_missing_is_refused(store: Store):
     image = made(store)
     blob(store, image.layers[0].digest).unlink()
     with pytest.raises(BrokenBlob, match="missing"):
-        store.add_image(image, ("app",))
+        keep(store, image, ("app",))
 
 
 def test_put_and_open(store: Store):
@@ -212,7 +212,7 @@ def test_a_corrupt_index_is_said(store: Store, data: bytes):
     image = made(store, b"one\n", "app")
     index = Path(store.directory, "index.json")
     index.write_bytes(data)
-    for use in (store.images, lambda: store.find("app"), lambda: store.add_image(image, ("app",))):
+    for use in (store.images, lambda: store.find("app"), lambda: keep(store, image, ("app",))):
         with pytest.raises(BrokenStore, match=r"index\.json"):
             use()
     assert "index.json" in store.check()[0].subject
