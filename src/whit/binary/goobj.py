@@ -24,6 +24,7 @@ _END = b"\n!\n"
 _PACKAGES, _DEFINED, _REFERRED, _FLAGS, _HASHES64, _HASHES = 1, 3, 7, 8, 9, 10
 _RELOCATION_INDEX, _AUX_INDEX, _DATA_INDEX, _RELOCATIONS, _AUX, _DATA, _NAMES = range(11, 18)
 _BLOCKS = 19
+_NAME = struct.Struct("<II")  # of a symbol: length and offset
 _HEADER = struct.Struct(f"<8s8sI{_BLOCKS}I")
 # What stands in front of the magic; with directives of cgo it is longer.
 _TEXT_BYTES = (1 << 10, 1 << 20)
@@ -58,6 +59,7 @@ class Unit(msgspec.Struct, frozen=True):
     data: memoryview
     counts: tuple[int, int, int, int]
     symbols: Rows
+    symbol_start: int
     packages: tuple[str, ...]
     hashes64: npt.NDArray[np.uint64]
     hashes: npt.NDArray[np.uint64]
@@ -73,9 +75,14 @@ class Unit(msgspec.Struct, frozen=True):
     def defined(self) -> int:
         return sum(self.counts)
 
+    @property
+    def text(self) -> bytes:
+        """Up to the blocks: the names of symbols."""
+        return bytes(self.data[: _HEADER.unpack_from(self.data)[3]])
+
     def raw_name(self, index: int) -> bytes:
-        row = self.symbols[index]
-        return bytes(self.data[row["name"] : row["name"] + row["length"]])
+        length, at = _NAME.unpack_from(self.data, self.symbol_start + SYMBOL.itemsize * index)
+        return bytes(self.data[at : at + length])
 
     def content(self, index: int) -> bytes:
         first, last = self.data_index[index : index + 2]
@@ -83,8 +90,7 @@ class Unit(msgspec.Struct, frozen=True):
 
     def flag_place(self, index: int) -> int:
         """Where the flags of a symbol lie in the archive."""
-        header = _HEADER.unpack_from(self.data)
-        return self.place + int(header[3 + _DEFINED]) + SYMBOL.itemsize * index + 11
+        return self.place + self.symbol_start + SYMBOL.itemsize * index + 11
 
 
 def read_units(package: str, archive: memoryview) -> Iterator[Unit]:
@@ -153,6 +159,7 @@ def _unit(package: str, place: int, directives: bytes, data: memoryview) -> Unit
         data=data,
         counts=(counts[0], counts[1], counts[2], counts[3]),
         symbols=symbols,
+        symbol_start=offsets[_DEFINED],
         packages=tuple(name.decode("utf-8", "replace") for name in names),
         hashes64=block(_HASHES64, "<u8"),  # type: ignore[arg-type]
         hashes=block(_HASHES, "<u8"),  # type: ignore[arg-type]

@@ -42,9 +42,9 @@ class Edges(msgspec.Struct, frozen=True):
     """Those of symbol i are `targets[first[i] : first[i + 1]]`."""
 
     first: Numbers
-    targets: Numbers
+    targets: Numbers | npt.NDArray[np.int32]
 
-    def of(self, some: Numbers) -> tuple[Numbers, Numbers]:
+    def of(self, some: Numbers) -> tuple[Numbers, Numbers | npt.NDArray[np.int32]]:
         """(sources, targets) of the edges that leave these symbols."""
         low, high = self.first[some], self.first[some + 1]
         length = high - low
@@ -70,7 +70,8 @@ class Methods(msgspec.Struct, frozen=True):
 
 class Graph(msgspec.Struct, frozen=True):
     """`uses` are types made interfaces of, `children` the types that a type is made of,
-    `calls` and `asks` the signatures and names of methods that a symbol calls.
+    `calls` and `asks` the signatures and names of methods that a symbol calls, `symbols` those of
+    each ABI by name.
     """
 
     units: tuple[Unit, ...]
@@ -87,7 +88,7 @@ class Graph(msgspec.Struct, frozen=True):
     calls: Edges
     asks: Edges
     methods: Methods
-    symbols: dict[tuple[bytes, int], int]
+    symbols: tuple[dict[bytes, int], dict[bytes, int]]
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -102,5 +103,5 @@ class Graph(msgspec.Struct, frozen=True):
 
     def named(self, name: str) -> list[int]:
         """The symbols of this name: Go's and the assembler's may share it."""
-        found = (self.symbols.get((name.encode(), abi), -1) for abi in (1, 0))
+        found = (self.symbols[abi].get(name.encode(), -1) for abi in (1, 0))
         return [symbol for symbol in found if symbol >= 0]

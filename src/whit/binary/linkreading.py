@@ -4,7 +4,7 @@ Symbols are numbered once: what several packages define alike is one symbol, fou
 its name. Debug information is left out, and so are weak references, which keep nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ from whit.binary.goobj import (
 from whit.binary.ledger import Numbers
 from whit.binary.linkgraph import Edges, Graph, Kinds, Marks, Methods
 
-_STATIC = 0xFFFF  # the ABI of symbols that only their own object knows
+_ABIS = 2  # the assembler's and Go's; symbols that only their own object knows have 0xFFFF
 _FUNCDATA = 2  # AuxFuncdata
 _SLOT = 8  # bytes of a pointer: 32-bit objects are not read
 
@@ -49,18 +49,21 @@ class _Reading:
         self.is_defined = np.arange(len(self.rows)) < np.repeat(self.base[:-1] + defined, lengths)
         self.is_kept = self.is_defined & ~np.isin(self.rows["kind"], list(kinds.debug))
         self.owner: Numbers = np.arange(len(self.rows))
-        self.names: dict[tuple[bytes, int], int] = {}
+        self.names: tuple[dict[bytes, int], dict[bytes, int]] = ({}, {})  # of each ABI
         self._method_names: dict[str, int] = {}
         self._signatures: dict[int, int] = {}
         self._join_hashed()
         self._join_named()
         self._bases = self._packages()
-        known = [self.names.get((name.encode(), abi), -1) for name, abi in kinds.builtins]
+        known = [self._named(name.encode(), abi) for name, abi in kinds.builtins]
         self._builtins = np.array(known or [-1], np.int64)
 
     def name(self, symbol: int) -> bytes:
         unit = int(self.unit_of[symbol])
         return self.units[unit].raw_name(symbol - int(self.base[unit]))
+
+    def _named(self, name: bytes, abi: int) -> int:
+        return self.names[abi].get(name, -1) if abi < _ABIS else -1
 
     def _packages(self) -> dict[str, int]:
         """Where the symbols of a package begin; a dot in the last part of a path is written %2e.
@@ -103,29 +106,31 @@ class _Reading:
         """Those without a package are one for each name. The first counts, unless it only takes
         room for what another one defines, as a variable does whose content is the assembler's.
         """
-        names = self.names
         is_empty = np.isin(self.rows["kind"], list(self.kinds.empty))
+        is_named = self.is_kept & (self.rows["abi"] < _ABIS) & (self.rows["length"] > 0)
         for group in (0, 3):
-            some = self._span(group)
-            rows = self.rows[some]
-            some = some[self.is_kept[some] & (rows["abi"] != _STATIC) & (rows["length"] > 0)]
-            rows = self.rows[some]
-            for symbol, unit, at, length, abi in zip(
-                some.tolist(),
-                self.unit_of[some].tolist(),
-                rows["name"].tolist(),
-                rows["length"].tolist(),
-                rows["abi"].tolist(),
-                strict=True,
-            ):
-                key = bytes(self.units[unit].data[at : at + length]), abi
-                known = names.setdefault(key, symbol)
-                if known != symbol:
+            for unit, base, starts in zip(self.units, self.base.tolist(), self.starts, strict=False):
+                first = base + starts[group]
+                some = np.flatnonzero(is_named[first : first + unit.counts[group]]) + first
+                for symbol, abi, name in self._spelled(unit, some):
+                    known = self.names[abi].setdefault(name, symbol)
+                    if known == symbol:
+                        continue
                     if is_empty[known] and not is_empty[symbol]:
-                        self.owner[known] = names[key] = symbol
+                        self.owner[known] = self.names[abi][name] = symbol
                     else:
                         self.owner[symbol] = known
         self.owner = self.owner[self.owner]
+
+    def _spelled(self, unit: Unit, some: Numbers) -> Iterator[tuple[int, int, bytes]]:
+        """(symbol, ABI, name) of symbols of a unit."""
+        rows = self.rows[some]
+        at, text = rows["name"].astype(np.int64), unit.text
+        ends = (at + rows["length"]).tolist()
+        for symbol, abi, first, last in zip(
+            some.tolist(), rows["abi"].tolist(), at.tolist(), ends, strict=True
+        ):
+            yield symbol, abi, text[first:last]
 
     # ---- references -----------------------------------------------------------------------------
 
@@ -154,8 +159,7 @@ class _Reading:
         """References by name to what defines it."""
         some = found >= 0
         for symbol in np.unique(found[some & ~self.is_defined[found]]).tolist():
-            key = self.name(symbol), int(self.rows["abi"][symbol])
-            self.owner[symbol] = self.names.get(key, -1)
+            self.owner[symbol] = self._named(self.name(symbol), int(self.rows["abi"][symbol]))
         return np.where(some, self.owner[found], -1)
 
     def _relocations(self, *, is_aux: bool) -> tuple[Numbers, Rows, Numbers]:
@@ -186,8 +190,9 @@ class _Reading:
     def graph(self) -> Graph:
         kinds, rows = self.kinds, self.rows
         source, found, target = self._relocations(is_aux=False)
-        kind = found["kind"].astype(np.int64)
-        self._source, self._at, self._target = source, found["at"], target
+        kind = found["kind"].copy()
+        self._source, self._target = source, target
+        self._places = source << 32 | found["at"]
         is_type = (rows["flag"] & GO_TYPE) != 0
         is_method = kind == kinds.method
         marker = (kinds.use_type, kinds.use_interface, kinds.use_interface_method)
@@ -196,7 +201,9 @@ class _Reading:
         children = is_plain & is_type[source] & is_type[target]
         methods = self._methods(np.flatnonzero(is_method)[::3])
         calls = np.flatnonzero(kind == kinds.use_interface_method)
+        called = found["add"][calls]
         asks = np.flatnonzero(kind == kinds.use_named_method)
+        del found, kind  # the largest that is there
         aux_source, _, aux_target = self._relocations(is_aux=True)
         chosen = np.flatnonzero(self.is_kept & (self.owner == np.arange(len(self.owner))))
         number = np.full(len(self.owner) + 1, -1, np.int64)
@@ -223,12 +230,12 @@ class _Reading:
             ),
             uses=edges(uses, number[self._type_of_itabs(target[uses])]),
             children=edges(children, number[target[children]]),
-            calls=edges(calls, self._signatures_of(target[calls], found["add"][calls])),
+            calls=edges(calls, self._signatures_of(target[calls], called)),
             asks=edges(asks, self._names_of(target[asks])),
             methods=msgspec.structs.replace(
                 methods, owner=number[methods.owner], kept=number[methods.kept]
             ),
-            symbols={key: int(number[symbol]) for key, symbol in self.names.items()},
+            symbols=(_renumbered(self.names[0], number), _renumbered(self.names[1], number)),
         )
 
     def _used(self) -> Marks:
@@ -253,8 +260,7 @@ class _Reading:
         """What the relocations of symbols at these offsets refer to; -1 where there is none."""
         if not len(self._source):
             return np.full(len(symbols), -1, np.int64)
-        keys = self._source << 32 | self._at
-        wanted = symbols << 32 | offsets
+        keys, wanted = self._places, symbols << 32 | offsets
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         return np.where(keys[at] == wanted, self._target[at], -1)
 
@@ -305,10 +311,15 @@ class _Reading:
         return self.units[unit].content(symbol - int(self.base[unit]))
 
 
+def _renumbered(names: dict[bytes, int], number: Numbers) -> dict[bytes, int]:
+    old = np.fromiter(names.values(), np.int64, len(names))
+    return dict(zip(names, number[old].tolist(), strict=True))
+
+
 def _edges(source: Numbers, target: Numbers, count: int) -> Edges:
     """Sources are in order, as relocations are."""
     some = (source >= 0) & (target >= 0)
     source, target = source[some], target[some]
     order = np.argsort(source, kind="stable")
     first = np.searchsorted(source[order], np.arange(count + 1))
-    return Edges(first, target[order])
+    return Edges(first, target[order].astype(np.int32))

@@ -6,8 +6,11 @@ program's function table.
 """
 
 from collections import Counter
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -24,14 +27,29 @@ from whit.model.program import Binary
 
 _FUNCTION_VALUE = "·f"
 # What is there besides the program: it does not grow with each symbol alike.
+_UNNAMED = ("func(", "struct {", "interface {", "map[", "map.", "chan ", "noalg.")
 _STRIPPED = ("(debug information)", "(symbol table)")
+
+
+class Owners(msgspec.Struct, frozen=True):
+    """`names[of[symbol]]` is a symbol's package; "" owns what no package does, such as strings."""
+
+    of: npt.NDArray[np.int32]
+    names: tuple[str, ...]
+
+    def those_of(self, packages: Collection[str]) -> Marks:
+        some = [number for number, name in enumerate(self.names) if name in packages]
+        return np.isin(self.of, some)
 
 
 class Linked:
     """The graph of one program. Nothing is walked before it is asked for."""
 
-    def __init__(self, facts: Facts, objects: Objects, linking: Linking) -> None:
+    def __init__(
+        self, facts: Facts, sizes: Callable[[], Sizes], objects: Objects, linking: Linking
+    ) -> None:
         self.facts, self.objects, self.linking = facts, objects, linking
+        self._sizes = sizes
         self.graph: Graph = read_graph(objects.units(), objects.kinds)
         entry = f"_rt0_{facts.platform.architecture}_linux"
         self._roots = (
@@ -60,7 +78,7 @@ class Linked:
 
     @cached_property
     def sizes(self) -> Sizes:
-        return sizes_of(self.facts)
+        return self._sizes()
 
     @cached_property
     def reached(self) -> Reach:
@@ -77,13 +95,21 @@ class Linked:
         )
 
     @cached_property
-    def package_of(self) -> npt.NDArray[np.object_]:
-        """Of every symbol, "" for what no package owns, such as strings."""
-        found = np.empty(len(self.graph), object)
-        found[:] = ""
-        for symbol in np.flatnonzero(self.reached.reached).tolist():
-            found[symbol] = _package_of(self.graph, symbol)
-        return found
+    def owners(self) -> "Owners":
+        """The package of every reached symbol."""
+        graph, numbers = self.graph, {"": 0}
+        own = [f"{unit.package}." for unit in graph.units]
+        some = np.flatnonzero(self.reached.reached)
+        found = np.zeros(len(graph), np.int32)
+        of: list[int] = []
+        for symbol, unit in zip(some.tolist(), graph.unit_of[some].tolist(), strict=True):
+            name, start = graph.name(symbol), own[unit]
+            # A slash behind it says that a longer path begins in the same way.
+            is_own = name.startswith(start) and "/" not in name[len(start) :]
+            package = start[:-1] if is_own else _package_of(name, start[:-1])
+            of.append(numbers.setdefault(package, len(numbers)))
+        found[some] = of
+        return Owners(found, tuple(numbers))
 
     @cached_property
     def weights(self) -> npt.NDArray[np.float64]:
@@ -123,13 +149,23 @@ class Linked:
         return tuple(found)
 
 
-def read_linked(binary: Binary, facts: Facts) -> Linked | None:
-    """None without source, or where the objects cannot be read."""
+def read_linked(binary: Binary, facts: Facts, *, weighs: bool = False) -> Linked | None:
+    """None without source, or where the objects cannot be read. `weighs` says that sizes will be
+    asked for.
+    """
     if binary.recipe is None or facts.go is None or facts.elf.word != 8:
         return None
     linking = linking_of(binary.recipe, binary.package)
-    objects = read_objects(linking) if linking is not None else None
-    return Linked(facts, objects, linking) if objects is not None and linking is not None else None
+    if linking is None:
+        return None
+    with ThreadPoolExecutor(1) as threads:
+        told = threads.submit(read_objects, linking)
+        # Go works meanwhile.
+        sizes = sizes_of(facts) if weighs else None
+        objects = told.result()
+    if objects is None:
+        return None
+    return Linked(facts, lambda: sizes or sizes_of(facts), objects, linking)
 
 
 def table_name(name: str) -> str:
@@ -138,15 +174,14 @@ def table_name(name: str) -> str:
     return f"{name[:first]}[...]{name[last + 1 :]}" if 0 <= first < last else name
 
 
-def _package_of(graph: Graph, symbol: int) -> str:
-    name = graph.name(symbol)
+def _package_of(name: str, defined_in: str) -> str:
     if name.startswith("type:."):
         return package_of(name) if name.startswith(("type:.eq.", "type:.hash.")) else ""
     if name.startswith("type:"):
-        name = name.removeprefix("type:").lstrip("*[]0123456789")
-        plain = not name.startswith(("func(", "struct {", "interface {", "map[", "chan "))
+        name = name.removeprefix("type:").removeprefix("noalg.").lstrip("*[]0123456789")
+        plain = not name.startswith(_UNNAMED)
         return package_of(name) if plain and "." in name else ""
     if name.startswith(("go:itab.", "go:string.", "go:", "runtime.gcbits.", "gclocals")):
         name = name.removeprefix("go:itab.").lstrip("*") if name.startswith("go:itab.") else ""
         return package_of(name) if name else ""
-    return package_of(name) if "." in name else graph.package(symbol)
+    return package_of(name) if "." in name else defined_in

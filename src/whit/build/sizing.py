@@ -140,7 +140,9 @@ def _leaves(sizes: Sizes, above: tuple[str, ...], origin: str = "") -> list[Leaf
     ]
 
 
-def open_linked(target: str, directory: str) -> "tuple[Facts, Linked | None]":
+def open_linked(
+    target: str, directory: str, *, weighs: bool = False
+) -> "tuple[Facts, Linked | None]":
     """A program, or what Go source is compiled to, and then the graph that it was linked from.
     Errors: those of Go and of programs.
     """
@@ -151,7 +153,7 @@ def open_linked(target: str, directory: str) -> "tuple[Facts, Linked | None]":
         return read_facts(map_file(path)), None
     opened = compile_target(target, directory)
     facts = read_facts(opened.data)
-    return facts, read_linked(opened.binary, facts)
+    return facts, read_linked(opened.binary, facts, weighs=weighs)
 
 
 def compile_target(target: str, directory: str) -> Opened:

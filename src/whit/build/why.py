@@ -75,50 +75,63 @@ class Reason(msgspec.Struct, frozen=True):
 
 def why(target: str, directory: str, asked: str) -> Reason:
     """Errors: NotAProgram, BrokenProgram, NotLinked, those of Go."""
-    facts, linked = open_linked(target, directory)
+    facts, linked = open_linked(target, directory, weighs=True)
     sizes = linked.sizes if linked is not None else sizes_of(facts)
-    by_symbol: Counter[str] = Counter()
-    for part in sizes.parts:
-        by_symbol[part.symbol] += part.size
-    kind, names, size = _meant(facts, sizes, by_symbol, asked)
+    totals = _totals(sizes)
+    kind, names, size = _meant(facts, sizes, totals, asked)
     if linked is None:
         way = _shortest(open_code(facts.elf.data, facts), names)
-        return Reason(asked, kind, size, _steps(way, sizes, by_symbol))
+        return Reason(asked, kind, size, _steps(way, sizes, totals))
     cut = _symbols(linked, kind, asked)
     return Reason(
         asked=asked,
         kind=kind,
         size=size,
-        steps=_steps(_nearest(linked, cut), sizes, by_symbol),
+        steps=_steps(_nearest(linked, cut), sizes, totals),
         source="objects",
         without=_without(linked, cut),
-        imports=_imports(linked, kind, asked, sizes),
+        imports=_imports(linked, kind, asked, totals),
         importers=_importers(linked, kind, asked),
     )
 
 
-def _steps(way: tuple[str, ...], sizes: Sizes, by_symbol: Counter[str]) -> tuple[Step, ...]:
-    by_package = sizes.by(lambda part: part.package)
-    by_module = sizes.by(sizes.module_of)
+class Totals(msgspec.Struct, frozen=True):
+    """Bytes by name."""
+
+    symbols: Counter[str]
+    packages: Counter[str]
+    modules: Counter[str]
+
+
+def _totals(sizes: Sizes) -> Totals:
+    symbols, packages, modules = Counter[str](), Counter[str](), Counter[str]()
+    for part in sizes.parts:
+        symbols[part.symbol] += part.size
+        packages[part.package] += part.size
+    for package, size in packages.items():
+        modules[sizes.modules[package]] += size
+    return Totals(symbols, packages, modules)
+
+
+def _steps(way: tuple[str, ...], sizes: Sizes, totals: Totals) -> tuple[Step, ...]:
     steps = []
     for name in way:
         package = package_of(name.removeprefix(_TYPE).lstrip("*[]"))
         module = sizes.modules.get(package, package)
-        size = by_symbol[table_name(name)]
-        steps.append(Step(name, package, module, size, by_package[package], by_module[module]))
+        size = totals.symbols[table_name(name)]
+        heavier = totals.packages[package], totals.modules[module]
+        steps.append(Step(name, package, module, size, *heavier))
     return tuple(steps)
 
 
 def _meant(
-    facts: Facts, sizes: Sizes, by_symbol: Counter[str], asked: str
+    facts: Facts, sizes: Sizes, totals: Totals, asked: str
 ) -> tuple[str, list[str], int]:
     """(what it is, functions that stand for it, bytes)."""
+    by_symbol = totals.symbols
     if facts.links(table_name(asked)) or asked in by_symbol:
         return "function", [asked], by_symbol[table_name(asked)] or by_symbol[asked]
-    for kind, total in (
-        ("package", sizes.by(lambda part: part.package)),
-        ("module", sizes.by(sizes.module_of)),
-    ):
+    for kind, total in (("package", totals.packages), ("module", totals.modules)):
         if asked in total and asked:
             key = (lambda p: p.package) if kind == "package" else sizes.module_of
             found: Counter[str] = Counter()
@@ -157,7 +170,7 @@ def _symbols(linked: Linked, kind: str, asked: str) -> Numbers:
     wanted = {asked}
     if kind == "module":
         wanted = {one.name for one in linked.objects.packages if one.module == asked}
-    return np.flatnonzero(reached & np.isin(linked.package_of.astype(str), list(wanted)))
+    return np.flatnonzero(reached & linked.owners.those_of(wanted))
 
 
 def _nearest(linked: Linked, symbols: Numbers) -> tuple[str, ...]:
@@ -173,20 +186,18 @@ def _without(linked: Linked, cut: Numbers) -> Without | None:
         return None
     after = linked.walk(cut)
     goes = linked.reached.reached & ~after.reached
-    of = linked.package_of
-    weights: dict[str, float] = {}
-    for symbol in np.flatnonzero(goes).tolist():
-        weights[of[symbol]] = weights.get(of[symbol], 0.0) + linked.weights[symbol]
-    weights.pop("", None)
-    largest = Counter({name: round(size) for name, size in weights.items()})
+    of, names = linked.owners.of, linked.owners.names
+    weights = np.bincount(of[goes], linked.weights[goes], len(names)).tolist()
+    largest = Counter({name: round(size) for name, size in zip(names, weights, strict=True)})
+    del largest[""]
     texts = linked.graph.is_text
     stays = set(of[linked.reached.reached & ~goes & texts].tolist())
-    gone = set(of[goes & texts].tolist()) - stays - {""}
+    gone = set(of[goes & texts].tolist()) - stays - {0}
     frees = bool(linked.reached.reflects) and not after.reflects and not linked.loads_plugins
     return Without(linked.weight(goes), len(gone), tuple(largest.most_common(_LARGEST)), frees)
 
 
-def _imports(linked: Linked, kind: str, asked: str, sizes: Sizes) -> tuple[Import, ...]:
+def _imports(linked: Linked, kind: str, asked: str, totals: Totals) -> tuple[Import, ...]:
     """The shortest way of imports from the program's package to one that was asked for."""
     packages = linked.packages
     start = linked.linking.package
@@ -206,12 +217,11 @@ def _imports(linked: Linked, kind: str, asked: str, sizes: Sizes) -> tuple[Impor
     while end:
         way.append(end)
         end = before[end]
-    by_package = sizes.by(lambda part: part.package)
     found = []
     for path in reversed(way):
         name, module = packages[path].name, packages[path].module
         goes = _without(linked, _symbols(linked, "package", name)) if path != start else None
-        found.append(Import(path, module, by_package[name], goes.size if goes else 0))
+        found.append(Import(path, module, totals.packages[name], goes.size if goes else 0))
     return tuple(found)
 
 

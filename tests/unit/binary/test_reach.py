@@ -49,7 +49,7 @@ def graph(plain: Edges, uses: Edges | None = None, calls: Edges | None = None) -
         calls=calls or edges(),
         asks=edges(),
         methods=methods,
-        symbols={(name.encode(), 0): number for name, number in NUMBER.items()},
+        symbols=({name.encode(): number for name, number in NUMBER.items()}, {}),
     )
 
 
