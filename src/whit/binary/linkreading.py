@@ -109,7 +109,9 @@ class _Reading:
         is_empty = np.isin(self.rows["kind"], list(self.kinds.empty))
         is_named = self.is_kept & (self.rows["abi"] < _ABIS) & (self.rows["length"] > 0)
         for group in (0, 3):
-            for unit, base, starts in zip(self.units, self.base.tolist(), self.starts, strict=False):
+            for unit, base, starts in zip(
+                self.units, self.base.tolist(), self.starts, strict=False
+            ):
                 first = base + starts[group]
                 some = np.flatnonzero(is_named[first : first + unit.counts[group]]) + first
                 for symbol, abi, name in self._spelled(unit, some):

@@ -124,9 +124,7 @@ def _steps(way: tuple[str, ...], sizes: Sizes, totals: Totals) -> tuple[Step, ..
     return tuple(steps)
 
 
-def _meant(
-    facts: Facts, sizes: Sizes, totals: Totals, asked: str
-) -> tuple[str, list[str], int]:
+def _meant(facts: Facts, sizes: Sizes, totals: Totals, asked: str) -> tuple[str, list[str], int]:
     """(what it is, functions that stand for it, bytes)."""
     by_symbol = totals.symbols
     if facts.links(table_name(asked)) or asked in by_symbol:
