@@ -10,6 +10,7 @@ import os
 import struct
 import subprocess
 import tarfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from typing import Any
 import pytest
 import zstandard
 
+from whit.binary.facts import read_facts
 from whit.build.sizing import weigh, weigh_program
 from whit.model.names import Platform
 from whit.model.weight import Weight
 from whit.report.size import View, size_lines
 
 OCI = "application/vnd.oci.image"
+CASES = Path(__file__).parent.parent / "cases"
 FILES = {
     "usr/bin/app": b"program" * 900,
     "etc/conf": b"a=1\n",
@@ -210,13 +213,44 @@ def test_an_image_of_buildah(tmp_path: Path):
 
 
 def test_a_packed_program_says_so():
-    """What UPX writes: two segments, no sections, its header behind the program headers."""
-    payload = b"UPX!" + bytes(range(256)) * 64
-    size = 64 + 2 * 56 + len(payload)
-    header = b"\x7fELF\x02\x01\x01" + bytes(9)
-    header += struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x400100, 64, 0, 0, 64, 56, 2, 0, 0, 0)
-    loads = struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, size, size, 4096)
-    loads += struct.pack("<IIQQQQQQ", 1, 6, 0, 0x800000, 0x800000, 0, 1 << 20, 4096)
-    found = weigh_program("packed", memoryview(header + loads + payload))
-    assert found.disk == size
-    assert any("packed by UPX" in line for line in size_lines(found, View()))
+    """Written by UPX 4.2.2: tiny.c beside it, 48,672 bytes before."""
+    data = (CASES / "upx/tiny.upx").read_bytes()
+    found = weigh_program("packed", memoryview(data))
+    assert found.disk == len(data)
+    assert {leaf.place[0] for leaf in found.leaves} == {"(packed by UPX)"}
+    lines = size_lines(found, View())
+    assert any("packed by UPX, which hides 48.7 kB of program" in line for line in lines)
+
+
+@pytest.mark.go
+def test_an_obfuscated_program_is_told_apart_by_what_its_table_says(tmp_path: Path):
+    """As garble leaves it: another magic, no build info, hashes for the paths of packages."""
+    (tmp_path / "go.mod").write_text("module example.com/app\n\ngo 1.21\n")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner/inner.go").write_text(
+        "package inner\n\n//go:noinline\nfunc Say() { println(1) }\n"
+    )
+    (tmp_path / "main.go").write_text(
+        'package main\n\nimport "example.com/app/inner"\n\nfunc main() { inner.Say() }\n'
+    )
+    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": ""}
+    command = ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", "app", "."]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    data = bytearray((tmp_path / "app").read_bytes())
+    facts = read_facts(memoryview(bytes(data)))
+    assert facts.table is not None
+    data[facts.table.offset : facts.table.offset + 4] = b"\xab\xf0\xec\x06"
+    at = data.index(b"\xff Go buildinf:")
+    data[at + 33 : at + 35] = b"un"  # the version: "unknown", where "go1.26.8" is
+    names = bytes(data[facts.table.names[0] : facts.table.names[1]])
+    hashed = names.replace(b"example.com/app/inner.", b"jX4fg8Xx62oG_zMxTI0Wi.")
+    data[facts.table.names[0] : facts.table.names[1]] = hashed
+    found = weigh_program("app", memoryview(bytes(data)))
+    assert found.unknown < 0.07 * found.disk
+    by_module = Counter[str]()
+    for leaf in found.leaves:
+        by_module[leaf.place[0]] += leaf.size
+    assert by_module["(obfuscated)"] > 0
+    assert by_module["std"] > by_module["(obfuscated)"]
+    assert "jX4fg8Xx62oG_zMxTI0Wi" in {leaf.place[1] for leaf in found.leaves}
+    assert any("names are obfuscated" in line for line in size_lines(found, View()))

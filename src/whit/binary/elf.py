@@ -63,6 +63,8 @@ OTHER_FORMATS = (
     (b"PK\x03\x04", "a zip file", "unpack it first"),
     (b"\0asm", "a WebAssembly module", "build it for Linux: GOOS=linux"),
 )
+UPX = b"UPX!"
+PAGE_BYTES = 4096
 MAX_SEGMENTS = 512
 MAX_SECTIONS = 4096
 MAX_DYNAMIC = 4096
@@ -192,6 +194,9 @@ def _segments(elf: Elf, offset: int, size: int, count: int) -> Iterator[Segment]
         raise BrokenProgram("the program has no usable segments", hint=TRUNCATED)
     if offset + size * count > len(elf.data):
         raise BrokenProgram("the program's segment table lies outside of the file", hint=TRUNCATED)
+    room = len(elf.data)
+    if UPX in bytes(elf.data[:PAGE_BYTES]):
+        room = -(-room // PAGE_BYTES) * PAGE_BYTES  # it maps whole pages, as the kernel does
     for at in range(offset, offset + size * count, size):
         if elf.word == 8:
             row = struct.unpack_from(elf.order + "IIQQQQQQ", elf.data, at)
@@ -199,8 +204,9 @@ def _segments(elf: Elf, offset: int, size: int, count: int) -> Iterator[Segment]
         else:
             row = struct.unpack_from(elf.order + "IIIIIIII", elf.data, at)
             kind, start, address, in_file, in_memory, flags = *row[:3], *row[4:7]
-        if kind in (PT_LOAD, PT_DYNAMIC, PT_INTERP) and start + in_file > len(elf.data):
+        if kind in (PT_LOAD, PT_DYNAMIC, PT_INTERP) and start + in_file > room:
             raise BrokenProgram("a segment of the program lies outside of the file", hint=TRUNCATED)
+        in_file = min(in_file, max(len(elf.data) - start, 0))
         yield Segment(kind, flags, start, address, in_file, in_memory)
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from whit.binary.dynamic import read_dynamic
-from whit.binary.elf import ET_DYN, SHT_NOBITS, Elf, read_elf
+from whit.binary.elf import ET_DYN, PAGE_BYTES, SHT_NOBITS, UPX, Elf, read_elf
 from whit.binary.functions import Functions, FunctionTable, read_functions
 from whit.binary.goinfo import GoInfo, Module, read_goinfo
 from whit.errors.binary import NotAProgram
@@ -26,9 +26,10 @@ class Linkage(StrEnum):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """`symbol_versions` pairs a library with a version it must have. `go` is None for a program
-    that is not Go's; `functions` is empty where no Go function table was found. `table` and `elf`
-    are handles into the bytes, for `binary.calls`.
+    """`symbol_versions` pairs a library with a version it must have. `packed` is what UPX made the
+    file of, in bytes, 0 where its header does not say; None where it did not. `go` is None for a
+    program that is not Go's; `functions` is empty where no Go function table was found. `table`
+    and `elf` are handles into the bytes, for `binary.calls`.
     """
 
     platform: Platform
@@ -41,11 +42,20 @@ class Facts(msgspec.Struct, frozen=True):
     symbol_versions: tuple[tuple[str, str], ...]
     is_stripped: bool
     has_dwarf: bool
-    is_packed: bool
+    packed: int | None
     go: GoInfo | None
     functions: Functions
     elf: Elf
     table: FunctionTable | None
+
+    @property
+    def is_packed(self) -> bool:
+        return self.packed is not None
+
+    @property
+    def is_obfuscated(self) -> bool:
+        """Obfuscators leave the table, which the runtime needs, and take the build info."""
+        return self.table is not None and (self.table.is_masked or self.go is None)
 
     def links(self, name: str) -> bool:
         """Whether a function of exactly this name is linked, or inlined anywhere."""
@@ -80,7 +90,7 @@ def read_facts(data: memoryview) -> Facts:
         symbol_versions=dynamic.versions,
         is_stripped=".symtab" not in elf.sections,
         has_dwarf=_has_dwarf(elf),
-        is_packed=_is_packed(elf),
+        packed=_packed(elf),
         go=go,
         functions=Functions(table),
         elf=elf,
@@ -93,9 +103,12 @@ def _has_dwarf(elf: Elf) -> bool:
     return any(n in elf.sections and elf.sections[n].kind != SHT_NOBITS for n in names)
 
 
-def _is_packed(elf: Elf) -> bool:
-    """UPX leaves its name behind the headers; what it packed cannot be read."""
-    return b"UPX!" in bytes(elf.data[:4096]) and not elf.sections
+def _packed(elf: Elf) -> int | None:
+    """UPX leaves its name behind the headers, and 12 bytes further what the file weighed."""
+    at = bytes(elf.data[:PAGE_BYTES]).find(UPX)
+    if at < 0 or elf.sections:
+        return None
+    return elf.unsigned(at + 12, 4) if at + 16 <= len(elf.data) else 0
 
 
 def _with_variant(platform: Platform, go: GoInfo | None) -> Platform:

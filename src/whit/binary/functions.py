@@ -28,7 +28,8 @@ class FunctionTable(msgspec.Struct, frozen=True):
     """Where the table lies and what its parts are, as file offsets.
 
     `layout` is 16, 18 or 20: the Go release whose form it has. `text_start` is what the header
-    says; since Go 1.27, and in PIE, that is 0 and the module data knows.
+    says; since Go 1.27, and in PIE, that is 0 and the module data knows. `is_masked` says that
+    the magic is none of Go's: garble writes another one, into the section that Go has for it.
     """
 
     elf: Elf
@@ -38,6 +39,7 @@ class FunctionTable(msgspec.Struct, frozen=True):
     text_start: int
     names: tuple[int, int]
     functab: int
+    is_masked: bool = False
 
     @property
     def is_relative(self) -> bool:
@@ -97,7 +99,7 @@ def read_functions(elf: Elf, minor: int) -> FunctionTable | None:
     for name in SECTIONS:
         section = elf.sections.get(name)
         if section is not None and section.kind != SHT_NOBITS:
-            table = _table_at(elf, section.offset)
+            table = _table_at(elf, section.offset, is_section=True)
             if table is not None:
                 return table
     return _searched(elf, minor)
@@ -125,11 +127,12 @@ def _searched(elf: Elf, minor: int) -> FunctionTable | None:
     return None
 
 
-def _table_at(elf: Elf, offset: int) -> FunctionTable | None:
+def _table_at(elf: Elf, offset: int, *, is_section: bool = False) -> FunctionTable | None:
     """The table whose header is at `offset`, or None when its numbers do not fit together."""
     if offset + 8 + 8 * elf.word > len(elf.data):
         return None
-    layout = MAGICS.get(elf.unsigned(offset, 4))
+    magic = elf.unsigned(offset, 4)
+    layout = MAGICS.get(magic, max(MAGICS.values()) if is_section else None)
     head = bytes(elf.data[offset + 4 : offset + 8])
     if layout is None or head[:2] != b"\0\0" or head[2] not in (1, 2, 4) or head[3] != elf.word:
         return None
@@ -141,7 +144,14 @@ def _table_at(elf: Elf, offset: int) -> FunctionTable | None:
     if not (0 < count <= MAX_FUNCTIONS and in_order and cutab - names <= MAX_NAMES_BYTES):
         return None
     table = FunctionTable(
-        elf, offset, layout, count, text_start, (offset + names, offset + cutab), offset + functab
+        elf=elf,
+        offset=offset,
+        layout=layout,
+        count=count,
+        text_start=text_start,
+        names=(offset + names, offset + cutab),
+        functab=offset + functab,
+        is_masked=magic not in MAGICS,
     )
     if table.functab + (2 * count + 1) * table.entry_bytes > len(elf.data):
         return None

@@ -16,6 +16,7 @@ from whit.binary.goobj import Unit
 from whit.binary.ledger import Numbers
 
 Marks = npt.NDArray[np.bool_]
+Shorts = npt.NDArray[np.int32]
 
 
 class Kinds(msgspec.Struct, frozen=True):
@@ -42,9 +43,9 @@ class Edges(msgspec.Struct, frozen=True):
     """Those of symbol i are `targets[first[i] : first[i + 1]]`."""
 
     first: Numbers
-    targets: Numbers | npt.NDArray[np.int32]
+    targets: Numbers | Shorts
 
-    def of(self, some: Numbers) -> tuple[Numbers, Numbers | npt.NDArray[np.int32]]:
+    def of(self, some: Numbers) -> tuple[Numbers, Numbers]:
         """(sources, targets) of the edges that leave these symbols."""
         low, high = self.first[some], self.first[some + 1]
         length = high - low
@@ -53,7 +54,7 @@ class Edges(msgspec.Struct, frozen=True):
             return _NONE, _NONE
         starts = np.cumsum(length) - length
         at = np.arange(total) + np.repeat(low - starts, length)
-        return np.repeat(some, length), self.targets[at]
+        return np.repeat(some, length), self.targets[at].astype(np.int64)
 
 
 class Methods(msgspec.Struct, frozen=True):

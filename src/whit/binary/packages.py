@@ -17,6 +17,14 @@ C_CODE = "(C code)"
 GENERATED = "(generated)"
 STD = "std"
 UNKNOWN = "(unknown)"
+OBFUSCATED = "(obfuscated)"
+# What paths of the standard library begin with (`go list std`).
+_STD = re.compile(
+    "(?:archive|bufio|bytes|cmp|compress|container|context|crypto|database|debug|embed|encoding"
+    "|errors|expvar|flag|fmt|go|hash|html|image|index|internal|io|iter|log|maps|math|mime|net|os"
+    "|path|plugin|reflect|regexp|runtime|slices|sort|strconv|strings|structs|sync|syscall|testing"
+    "|text|time|unicode|unique|unsafe|vendor|weak)(?:/|$)"
+)
 _GENERATED = re.compile(r"^(?:type|go):(?:\.(?:eq|hash)\.|itab\.)")
 _PARTS = dict.fromkeys(("github.com", "gitlab.com", "bitbucket.org", "golang.org"), 2)
 _SHAPED = ("go.shape.", "go.itab.", "type..")
@@ -44,6 +52,9 @@ def packages_of(names: Sequence[str]) -> list[str]:
     found: list[str] = []
     package, start = "", "\n"
     for name in names:
+        if not name:
+            found.append(OBFUSCATED)
+            continue
         # A slash behind it says that a longer path begins in the same way, or a type's name does.
         if not (name.startswith(start) and "/" not in name[len(start) :]):
             package = package_of(name)
@@ -55,12 +66,14 @@ def packages_of(names: Sequence[str]) -> list[str]:
 class Modules:
     """Which module a package is from, by the build info of the program."""
 
-    def __init__(self, go: GoInfo | None) -> None:
+    def __init__(self, go: GoInfo | None, *, is_obfuscated: bool = False) -> None:
+        """Where names are obfuscated, what stands for a path has no dot, as std has none."""
         self._main = go.main.path if go and go.main else _by_host(go.path) if go else ""
         self._paths = {m.path for m in go.modules} if go else set()
         self._known: dict[str, str] = {}
         if self._main:
             self._paths.add(self._main)
+        self._is_obfuscated = is_obfuscated
         self._is_std = bool(go) and self._main in ("cmd", "std")
 
     def of(self, package: str) -> str:
@@ -84,6 +97,8 @@ class Modules:
             if path in self._paths:
                 return path
             path = path.rpartition("/")[0]
+        if self._is_obfuscated and "." not in package and not _STD.match(package):
+            return OBFUSCATED
         return STD if "." not in package.partition("/")[0] else _by_host(package)
 
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from whit.binary.ledger import Numbers
-from whit.binary.linkgraph import Edges, Graph, Marks
+from whit.binary.linkgraph import Edges, Graph, Marks, Shorts
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -121,5 +121,5 @@ class _Flood:
         return fresh
 
 
-def _most(*numbers: Numbers) -> int:
+def _most(*numbers: Numbers | Shorts) -> int:
     return max([1, *(int(n.max()) + 1 for n in numbers if len(n))])

@@ -27,6 +27,7 @@ from whit.binary.symtab import STT_FUNC, Symbols, read_symbols
 from whit.binary.tables import SECTION, Records, book_tables, function_names, read_records
 
 RELOCATIONS = "(relocations)"
+PACKED = "(packed by UPX)"
 # Sections that are nobody's: what they are for is all there is to say.
 _PURPOSES = (
     (".debug", "(debug information)"),
@@ -84,6 +85,9 @@ def sizes_of(facts: Facts, *, by_symbol: bool = True) -> Sizes:
 
     Errors: none; a program whose tables cannot be read is booked by sections only.
     """
+    if facts.is_packed:
+        part = Part("packed", PACKED, "", facts.size)
+        return Sizes(facts.size, (part,), is_by_symbols=False, modules={PACKED: PACKED})
     elf, table = facts.elf, facts.table
     symbols = read_symbols(elf)
     records = read_records(table) if table is not None else None
@@ -99,7 +103,7 @@ def sizes_of(facts: Facts, *, by_symbol: bool = True) -> Sizes:
     ranges = _book_sections(ledger, elf, records, landmarks, symbols)
     book_data(ledger, elf, ranges, records, landmarks, symbols)
     parts = tuple(ledger.parts(facts.size, by_symbol=by_symbol))
-    modules = Modules(facts.go)
+    modules = Modules(facts.go, is_obfuscated=facts.is_obfuscated)
     return Sizes(
         total=facts.size,
         parts=parts,

@@ -290,7 +290,7 @@ def _facts_text(facts: Facts) -> str:
         parts.append(count_text(facts.functions.count, "function"))
         parts.append(count_text(len(facts.go.modules), "module"))
     elif facts.functions:
-        parts.append(count_text(facts.functions.count, "function"))
+        parts.append(f"{count_text(facts.functions.count, 'function')}, names obfuscated")
     else:
-        parts.append("no Go functions")
+        parts.append("packed by UPX" if facts.is_packed else "no Go functions")
     return ", ".join(parts)

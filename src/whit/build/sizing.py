@@ -33,7 +33,7 @@ from whit.model.names import Digest, Platform
 from whit.model.weight import FILE, LAYER, MODULE, PACKAGE, SYMBOL, LayerWeight, Leaf, Weight
 from whit.oci.documents import Config, Manifest, decode
 from whit.oci.graph import Content, choose, entries_of
-from whit.report.words import count_text
+from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ _BINARY_LEVELS = (MODULE, PACKAGE, SYMBOL)
 _IMAGE_LEVELS = (LAYER, FILE, MODULE, PACKAGE, SYMBOL)
 # As `--effort fast` compresses a large layer: the estimate must not take longer than the analysis.
 _LEVEL = 1
-_PACKED = (
-    "it is packed by UPX, which hides what it holds; `upx -d` gives the program that can be read"
+_OBFUSCATED = (
+    "names are obfuscated: what hides behind them is under (obfuscated), by package where the "
+    "names tell packages apart, and no module is known"
 )
 _PIECE_BYTES = 1 << 20
 _WHOLE_BYTES = 24 << 20
@@ -113,8 +114,16 @@ def weigh_program(name: str, data: memoryview, *, by_symbol: bool = True) -> Wei
             dead_code=find_dead_code(facts) if facts.go is not None else None,
             go_version=facts.go.version if facts.go is not None else "",
             relocations=sum(p.size for p in sizes.parts if p.package == RELOCATIONS),
-            note=_PACKED if facts.is_packed else "",
+            note=_note(facts),
         )
+
+
+def _note(facts: Facts) -> str:
+    if facts.packed is not None:
+        whole = f" {size_text(facts.packed)} of program" if facts.packed else ""
+        hides = f"it is packed by UPX, which hides{whole or ' what it holds'}"
+        return f"{hides}; `upx -d` gives the program that can be read"
+    return _OBFUSCATED if facts.is_obfuscated else ""
 
 
 def _compressed_bytes(data: memoryview) -> int:

@@ -122,7 +122,7 @@ def totals_lines(weight: Weight) -> list[str]:
     how = "" if weight.kind == "image" else "about "
     sizes = f"{size_text(weight.disk)} on disk, {how}{size_text(weight.compressed)} compressed"
     lines = [f"{weight.name}: {sizes}, {count_text(weight.files, 'file')}"]
-    if weight.kind == "program":
+    if weight.kind == "program" and (weight.unknown or not weight.note):
         share = weight.unknown / max(weight.disk, 1)
         lines.append(f"{size_text(weight.unknown)} ({share:.2%}) that nothing accounts for")
     return [*lines, weight.note] if weight.note else lines

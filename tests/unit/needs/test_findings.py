@@ -54,7 +54,7 @@ def facts_of(
     go: GoInfo | None = GO,
     held: bytes = b"",
     sections: tuple[str, ...] = (),
-    is_packed: bool = False,
+    packed: int | None = None,
     interpreter: str = "",
 ) -> Facts:
     blob = b"".join(name.encode() + b"\0" for name in names)
@@ -63,7 +63,7 @@ def facts_of(
     table = FunctionTable(elf, 0, 20, len(names), 0, (0, len(blob)), 0) if names else None
     return Facts(
         *(PLATFORM, Linkage.STATIC, len(data), interpreter, (), (), (), ()),
-        *(True, False, is_packed, go, Functions(table), elf, table),
+        *(True, False, packed, go, Functions(table), elf, table),
     )
 
 
@@ -185,7 +185,7 @@ def test_before_go_1_21_the_build_setting_says_whether_there_is_c_code():
         facts_of(go=None, sections=(".gopclntab",)),
         facts_of(go=None, sections=(".go.buildinfo",)),
         facts_of("a1b2.c3", "runtime.main"),
-        facts_of(go=None, is_packed=True),
+        facts_of(go=None, packed=0),
     ],
     ids=["names gone", "info gone", "names hashed", "packed"],
 )

@@ -52,7 +52,7 @@ def facts_of(*names: str) -> Facts:
     table = FunctionTable(elf, 0, 20, len(names), 0, (0, len(blob)), 0)
     return Facts(
         *(platform, Linkage.STATIC, len(blob), "", (), (), (), ()),
-        *(True, False, False, GoInfo("go1.26.8"), Functions(table), elf, table),
+        *(True, False, None, GoInfo("go1.26.8"), Functions(table), elf, table),
     )
 
 
