@@ -146,6 +146,26 @@ def test_what_is_ignored_is_said_to_be(yard: Yard, context: Path) -> None:
     assert "did you mean 'secret'?" in yard.build(context, status=1)
 
 
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--device=nvidia.com/gpu=all", "a step gets no device of this machine"),
+        ("--device=nvidia.com/gpu=all,required=false", "a step gets no device of this machine"),
+        ("--security=insecure", "it would have the rights of this machine's root"),
+    ],
+)
+def test_what_no_step_may_have_is_refused_before_any_runs(
+    yard: Yard, context: Path, flag: str, said: str
+) -> None:
+    write(context, f"FROM alpine\nRUN touch /first\nRUN {flag} touch /second\n")
+    output = yard.build(context, status=1)
+    assert f"error[D101]: RUN {flag} is refused: {said}" in output
+    assert "Dockerfile:3:5" in output
+    assert "touch /first" not in output
+    write(context, f"FROM alpine AS unused\nRUN {flag} true\nFROM scratch\nCOPY Dockerfile /\n")
+    assert "D101" not in yard.build(context)
+
+
 def test_stages_ahead_and_in_a_circle_are_refused(yard: Yard, context: Path) -> None:
     write(context, "FROM scratch AS a\nCOPY --from=b /f /\nFROM scratch AS b\nFROM a\n")
     said = yard.build(context, status=1)

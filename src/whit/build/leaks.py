@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from whit.secrets.leaks import Inspection, Leak
 
 _MOST_TOLD = 20
-_ALLOW = 'if it is no secret, allow it with a reason: [secrets.allow] "{}" = "why"'
+ALLOW = 'if it is no secret, allow it with a reason in whit.toml: [secrets.allow] "{}" = "why"'
 
 
 def refuse_leaks(
@@ -100,8 +100,13 @@ def _key_of(image: Image) -> str:
     return key_of("no credential", __version__, rules, image.manifest_digest)
 
 
-def refuse_files(paths: Iterable[str], allowed: Mapping[str, str], listen: Listener) -> None:
-    """Refuse files that only ever keep credentials. Errors: CredentialFound."""
+def refuse_files(
+    paths: Iterable[str], allowed: Mapping[str, str], listen: Listener, *, is_sure: bool = True
+) -> None:
+    """Refuse files that only ever keep credentials; warn of all when that `is_sure` not.
+
+    Errors: CredentialFound.
+    """
     from whit.secrets.rules import file_rule
 
     certain = []
@@ -109,14 +114,14 @@ def refuse_files(paths: Iterable[str], allowed: Mapping[str, str], listen: Liste
         rule = file_rule(path)
         if rule is None or path in allowed or rule.name in allowed:
             continue
-        if rule.is_certain:
+        if rule.is_certain and is_sure:
             certain.append(f"  {path}: {rule.name}")
         else:
-            listen(Warned(f"{path}: {rule.name}", _ALLOW.format(path)))
+            listen(Warned(f"{path}: {rule.name}", ALLOW.format(path)))
     if certain:
         raise CredentialFound(
             f"a credential is in the image: {count_text(len(certain), 'file')}",
-            hint="leave it out and give it at run time; " + _ALLOW.format("PATH"),
+            hint="leave it out and give it at run time; " + ALLOW.format("PATH"),
             output="\n".join(certain[:_MOST_TOLD]),
         )
 
@@ -138,7 +143,7 @@ def refuse_named(settings: "Settings", listen: Listener) -> None:
     if named:
         raise SecretNamed(
             f"{', '.join(named)} has a value that everybody could read in the image",
-            hint="give it when the image runs; " + _ALLOW.format("NAME"),
+            hint="give it when the image runs; " + ALLOW.format("NAME"),
         )
 
 
@@ -183,12 +188,12 @@ def _refuse_forms(found: "list[Inspection]", allowed: Mapping[str, str], listen:
     ]  # fmt: skip
     for leak in leaks:
         if leak.secret not in CERTAIN:
-            listen(Warned(f"perhaps {leak}", _ALLOW.format(leak.path)))
+            listen(Warned(f"perhaps {leak}", ALLOW.format(leak.path)))
     certain = [leak for leak in leaks if leak.secret in CERTAIN]
     if certain:
         raise CredentialFound(
             f"a credential is in the image: {count_text(len(certain), 'place')}",
-            hint="leave it out and give it at run time; " + _ALLOW.format("PATH"),
+            hint="leave it out and give it at run time; " + ALLOW.format("PATH"),
             output=_told(certain),
         )
 

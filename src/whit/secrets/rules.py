@@ -8,7 +8,7 @@ only tried where a keyword stands.
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -163,3 +163,13 @@ def says_secret(name: str) -> bool:
 def file_rule(path: str) -> FileRule | None:
     """The rule that a path of an image or a context falls under."""
     return next((rule for rule in FILE_RULES if re.search(rule.form, path)), None)
+
+
+def credential_files(paths: Iterable[str]) -> list[str]:
+    """Those of many paths that fall under a rule; one search, since there may be 100,000."""
+    forms = "|".join(rule.form for rule in FILE_RULES)
+    text = "\n".join(paths)
+    return [
+        text[text.rfind("\n", 0, found.end()) + 1 : found.end()]
+        for found in re.finditer(forms, text, re.MULTILINE)
+    ]

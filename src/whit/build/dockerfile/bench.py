@@ -46,10 +46,13 @@ MORE_IDS = (
 
 
 class Files(msgspec.Struct, frozen=True):
-    """The files of a stage at some point: layer directories, the highest first, and their key."""
+    """The files of a stage at some point: layer directories, the highest first, and their key.
+    The highest one `is_copied` when COPY or ADD made it.
+    """
 
     key: str
     layers: tuple[str, ...] = ()
+    is_copied: bool = False
 
     def stack(self) -> Stack:
         return Stack(self.layers)

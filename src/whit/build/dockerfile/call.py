@@ -13,6 +13,8 @@ from whit.build.dockerfile.asked import Asked
 from whit.build.dockerfile.bench import ContextDigests, Memory, Room
 from whit.build.dockerfile.image import image_of, layer_of
 from whit.build.dockerfile.origins import Reading
+from whit.build.dockerfile.running import refuse
+from whit.build.dockerfile.secrecy import refuse_credentials, refuse_variables
 from whit.build.dockerfile.stages import Options, Sources, Stages, open_context
 from whit.build.dockerfile.transfer import Fetched
 from whit.build.events import Finished, Listener, Warned
@@ -22,8 +24,9 @@ from whit.build.publish import Release, publish
 from whit.build.request import Request, host_platform
 from whit.dockerfile.graph import BuildGraph, FromContext, FromImage, Stage
 from whit.dockerfile.ignore import patterns, read_ignore
-from whit.dockerfile.instructions import Transfer
+from whit.dockerfile.instructions import Run, Transfer
 from whit.dockerfile.parser import Dockerfile, parse
+from whit.dockerfile.places import word_of
 from whit.dockerfile.stages import PlanOptions, plan_stages
 from whit.errors import UsageError, WhitError
 from whit.errors.dockerfile import CheckFailed
@@ -188,6 +191,9 @@ def _image(
     read = _read(asked)
     graph = _graph(read.dockerfile, asked, platform, bases)
     _warn(graph, listen)
+    allowed = request.settings.secrets.allow
+    _refuse(graph, read.dockerfile)
+    refuse_variables(graph, allowed, read.dockerfile.place)
     room = _room(asked, house, store, snapshots, listen)
     if asked.cache_from:
         room = _with_steps(room, asked, request)
@@ -220,6 +226,8 @@ def _image(
     detail = f"{size_text(image.size)} in {count_text(len(image.layers), 'layer')}"
     detail += f", {own} of them new" if ended.layers else ""
     listen(Finished("image", detail, perf_counter() - begun))
+    leaves = not len(asked.secrets) and bool(request.pushes or request.destinations)
+    refuse_credentials(room, ended, image, allowed, leaves=leaves)
     if asked.cache_to:
         from whit.build.dockerfile.exchange import kept_steps
 
@@ -245,6 +253,19 @@ def _warn(graph: BuildGraph, listen: Listener) -> None:
     if graph.unknown_arguments:
         names = ", ".join(graph.unknown_arguments)
         listen(Warned(f"no ARG declares {names}", "the build does not see it"))
+
+
+def _refuse(graph: BuildGraph, dockerfile: Dockerfile) -> None:
+    """Before anything is built. Errors: RefusedInstruction, at its line."""
+    for step in (step for stage in graph.stages for step in stage.steps):
+        run = step.instruction
+        if not isinstance(run, Run):
+            continue
+        try:
+            refuse(run)
+        except WhitError as error:
+            error.place = dockerfile.place(run.span, word_of(error.message))
+            raise
 
 
 def _with_steps(room: Room, asked: Asked, request: Request) -> Room:

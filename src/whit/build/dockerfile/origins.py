@@ -23,13 +23,14 @@ from whit.store.steps import key_of
 
 class Reading(msgspec.Struct, frozen=True):
     """A source of files. `files` is None for a directory of the user's, which may change between
-    builds; `where` names it in messages.
+    builds; `where` names it in messages. A base image's `is_published`.
     """
 
     stack: Stack
     where: str
     digests: FileDigests
     files: Files | None = None
+    is_published: bool = False
 
     @property
     def is_context(self) -> bool:

@@ -71,7 +71,6 @@ class Command(msgspec.Struct, frozen=True):
 
 def run_command(room: Room, files: Files, command: Command) -> Done:
     """Errors: StepFailed, RefusedInstruction, UnknownUser, ForeignPlatform; the runtime's."""
-    _refuse(command.run)
     key = _key(room, files, command)
 
     def make(draft: Draft, below: Stack) -> None:
@@ -80,7 +79,8 @@ def run_command(room: Room, files: Files, command: Command) -> Done:
     return done(room, files, key, make, command.shown)
 
 
-def _refuse(run: Run) -> None:
+def refuse(run: Run) -> None:
+    """What no step may have. Errors: RefusedInstruction."""
     if run.security == "insecure":
         raise RefusedInstruction(
             "RUN --security=insecure is refused: it would have the rights of this machine's root",
@@ -88,7 +88,8 @@ def _refuse(run: Run) -> None:
         )
     if run.devices:
         raise RefusedInstruction(
-            "RUN --device is refused: whit hands out no devices", hint="leave it out"
+            f"RUN --device={run.devices[0]} is refused: a step gets no device of this machine",
+            hint="leave it out; most programs compile without the device that they use",
         )
 
 

@@ -374,7 +374,7 @@ class Stages:
             raise TypeError("directories are read where they are")
         files = Files(found.key, (found.files,) if found.files else ())
         name = origin.reference if isinstance(origin, FromImage) else getattr(origin, "name", "")
-        return Reading(files.stack(), f"the image {name}", FileDigests(), files)
+        return Reading(files.stack(), f"the image {name}", FileDigests(), files, is_published=True)
 
 
 def destination_of(text: str, working_dir: str) -> str:

@@ -122,7 +122,9 @@ def move_files(room: Room, files: Files, move: Move) -> Done:
         )
         _write(move, picked, draft, lower, manner)
 
-    return done(room, files, key, make, move.shown, is_apart=is_apart)
+    made = done(room, files, key, make, move.shown, is_apart=is_apart)
+    copied = msgspec.structs.replace(made.files, is_copied=not reading.is_published)
+    return msgspec.structs.replace(made, files=copied)
 
 
 def _content(room: Room, move: Move, picked: tuple[Picked, ...]) -> str:
