@@ -218,6 +218,7 @@ def test_why_and_why_not(project: Path):
     ("words", "status", "said"),
     [
         (["biuld"], 2, "did you mean 'build'"),
+        (["build", "-q"], 2, "it goes before the verb: `whit -q VERB`"),
         (["build", "--platfrom", "x"], 2, "--platform"),
         (["build", "--platform", "plan9/amd64"], 1, "linux/amd64"),
         (["build", "--to", "nowhere:x"], 1, "oci-archive"),

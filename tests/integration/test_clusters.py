@@ -2,9 +2,11 @@
 
 None of the three can run in the tests: a stand-in on PATH checks that it is called as their
 documentation says (kind load image-archive IMAGE.tar --name; k3d image import ARCHIVE --cluster;
-minikube image load ARCHIVE --profile), and that the archive it is given is one.
+minikube image load ARCHIVE --profile), and that the archive it is given is one: for kind, which
+hands it to containerd, an OCI archive of all platforms.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -18,12 +20,22 @@ from whit.store.blobs import Store
 STAND_IN = """#!{python}
 import json, os, sys, tarfile
 with tarfile.open(next(word for word in sys.argv if word.endswith(".tar"))) as tar:
-    entry, = json.load(tar.extractfile("manifest.json"))
-    config = json.load(tar.extractfile(entry["Config"]))
-    assert all(tar.getmember(layer).size for layer in entry["Layers"])
+    def read(name):
+        return json.load(tar.extractfile(name))
+
+    if sys.argv[0].endswith("kind"):
+        entry, = read("index.json")["manifests"]
+        name = entry["annotations"]["io.containerd.image.name"]
+        index = read("blobs/sha256/" + entry["digest"][7:])
+        kinds = [one["platform"]["architecture"] for one in index["manifests"]]
+    else:
+        entry, = read("manifest.json")
+        assert all(tar.getmember(layer).size for layer in entry["Layers"])
+        name, = entry["RepoTags"]
+        kinds = [read(entry["Config"])["architecture"]]
 words = ["FILE" if word.endswith(".tar") else word for word in sys.argv[1:]]
 with open(os.environ["TOLD"], "w") as told:
-    json.dump([*words, *entry["RepoTags"], config["architecture"]], told)
+    json.dump([words, name, kinds], told)
 if "refused" in sys.argv:
     sys.exit("no nodes found for cluster refused")
 """
@@ -63,8 +75,13 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_cluster_is_given_an_archive(told: Path, target: str, words: list[str]):
     out, said = whit("copy", "multi:1", target)
     assert out == "multi:1"
-    assert f"{target.rstrip(':')} holds one platform: it gets linux/amd64" in said
-    assert told.read_text() == str([*words, "multi:1", "amd64"]).replace("'", '"')
+    if target.startswith("kind"):
+        seen = [words, "docker.io/library/multi:1", ["amd64", "arm64"]]
+        assert "holds one platform" not in said
+    else:
+        seen = [words, "multi:1", ["amd64"]]
+        assert f"{target.rstrip(':')} holds one platform: it gets linux/amd64" in said
+    assert json.loads(told.read_text()) == seen
 
 
 @pytest.mark.usefixtures("store", "told")

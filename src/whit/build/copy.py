@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from whit.build.ends import CLUSTERS, End, Where
+from whit.build.ends import End, Where
 from whit.build.events import Finished, Listener
 from whit.build.publish import one_image, push_text, write_file, write_index_archive
 from whit.build.registries import OpenAt, Registries, StoreMemory, StoreSink
@@ -29,6 +29,9 @@ from whit.registry.pull import describe, fetch_blobs, resolve
 from whit.registry.push import OpenBlobAt, push
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
+
+# They take OCI archives, and keep all platforms and every digest.
+_WHOLE = (Where.CONTAINERD, Where.KIND)
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -205,9 +208,18 @@ def _send(
         write_file(place, lambda out: write_contents_archive(out, content, names, store.open_blob))
     elif target.where is Where.DOCKER_ARCHIVE and content.root.is_index:
         write_index_archive(place, content, images_of(content, store), names, store, listen)
+    elif target.where in _WHOLE:
+        from whit.oci.archive import write_contents_archive
+        from whit.registry.daemon import load_archive
+
+        load_archive(
+            target.where.value, target.place,
+            lambda out: write_contents_archive(out, content, names, store.open_blob),
+        )  # fmt: skip
+        reference = names[0] if names else digest  # what it is found by there
     else:
         image = one_image(images_of(content, store), str(target), listen)
-        reference = _load(target, image, content, names, store, place)
+        reference = _load(target, image, names, store, place)
     return Copied(reference, digest), detail
 
 
@@ -245,18 +257,13 @@ def images_of(content: Content, store: Store) -> tuple[Image, ...]:
     return tuple(store.image(one.digest) for one in content.manifests if one.digest in listed)
 
 
-def _load(
-    target: End, image: Image, content: Content, names: tuple[str, ...], store: Store, place: str
-) -> str:
+def _load(target: End, image: Image, names: tuple[str, ...], store: Store, place: str) -> str:
     """Into something that takes a docker archive: a file, an engine or a cluster."""
-    from whit.oci.archive import write_contents_archive, write_docker_archive
+    from whit.oci.archive import write_docker_archive
     from whit.registry.daemon import load_archive, load_into_daemon
 
     def write(out: BinaryIO) -> None:
         write_docker_archive(out, image, names, store.open_blob)
-
-    def write_whole(out: BinaryIO) -> None:
-        write_contents_archive(out, content, names, store.open_blob)
 
     shown = names[0] if names else image.config_digest
     if target.where is Where.DOCKER_ARCHIVE:
@@ -264,9 +271,6 @@ def _load(
         return f"{shown}@{image.manifest_digest}" if names else image.manifest_digest
     if target.where is Where.DOCKER_DAEMON:
         load_into_daemon(write)
-    elif target.where is Where.CONTAINERD:
-        # containerd keeps indexes and digests as they are.
-        load_archive(target.where.value, target.place, write_whole)
-    elif target.where in (*CLUSTERS, Where.PODMAN):
+    else:
         load_archive(target.where.value, target.place, write)
     return shown

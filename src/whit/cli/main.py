@@ -116,6 +116,9 @@ def run(arguments: Sequence[str], head: HeadStart | None = None) -> int:
 
 def _usage(error: click.ClickException) -> UsageError:
     hint = None
+    if isinstance(error, click.NoSuchOption) and _is_for_all_verbs(error.option_name):
+        where = f"it goes before the verb: `whit {error.option_name} VERB`"
+        return UsageError(f"{error.option_name} is no option of one verb", hint=where)
     if isinstance(error, click.NoSuchOption) and error.possibilities:
         close = " or ".join(sorted(error.possibilities))
         return UsageError(f"there is no option {error.option_name}", hint=f"did you mean {close}?")
@@ -123,6 +126,10 @@ def _usage(error: click.ClickException) -> UsageError:
         hint = f"`{error.ctx.command_path} --help` lists what it takes"
     message = error.format_message()
     return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint)
+
+
+def _is_for_all_verbs(option: str) -> bool:
+    return any(option in one.opts for one in whit.params)
 
 
 def _interrupted(_number: int, _frame: object) -> None:

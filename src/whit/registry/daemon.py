@@ -174,7 +174,7 @@ def _listen(process: "subprocess.Popen[bytes]", said: list[bytes]) -> None:
 
 def _refusal(command: list[str], output: str) -> NoDaemon | DaemonRefused:
     lowered = output.lower()
-    engine = "Docker daemon" if command[0] == "docker" else command[0]
+    engine = "the Docker daemon" if command[0] == "docker" else command[0]
     if any(words in lowered for words in ("cannot connect", "is the docker daemon running")):
         host = os.environ.get("DOCKER_HOST")
         where = f" at DOCKER_HOST={host}" if host and command[0] == "docker" else ""
@@ -185,18 +185,18 @@ def _refusal(command: list[str], output: str) -> NoDaemon | DaemonRefused:
         )
     if "permission denied" in lowered:
         return NoDaemon(
-            f"the {engine} does not let this user in",
+            f"{engine} does not let this user in",
             hint="join its group, or write a file: --to docker-archive:FILE",
             output=output,
         )
     if "save" in command or "export" in command:
         return DaemonRefused(
-            f"the {engine} gave no image {command[-1]!r}",
+            f"{engine} gave no image {command[-1]!r}",
             hint="its own words are above",
             output=output,
         )
     return DaemonRefused(
-        f"the {engine} did not take the image",
+        f"{engine} did not take the image",
         hint="its own words are above; a file can be looked at: --to docker-archive:FILE",
         output=output,
     )
