@@ -32,6 +32,7 @@ class Kind(StrEnum):
     SYMLINK = "symlink"
     HARD_LINK = "hard link"
     REMOVED = "removed"  # a whiteout: the path of a lower layer goes
+    SPECIAL = "special"  # a device or a pipe, which takes no room
     OPAQUE = "opaque"  # all that lower layers have in this directory goes
 
 
@@ -60,6 +61,7 @@ class LayerReader:
 
     With `as_engines` it takes what engines take of other people's layers: of a path that is said
     twice the last counts, and devices and pipes are passed over, since nothing here makes them.
+    With `names_special` they are named instead, for who makes nothing.
     `refuses_absolute` is for archives of which nobody says that `/` means their root.
     """
 
@@ -69,10 +71,12 @@ class LayerReader:
         limits: Limits = DEFAULT_LIMITS,
         *,
         as_engines: bool = False,
+        names_special: bool = False,
         refuses_absolute: bool = False,
     ) -> None:
         self.source = TarBytes(stream, limits)
         self._as_engines, self._refuses_absolute = as_engines, refuses_absolute
+        self._names_special = names_special
         self._left = 0
 
     def __iter__(self) -> Iterator[Entry]:
@@ -80,6 +84,8 @@ class LayerReader:
         seen: dict[str, Kind] = {}
         for raw in raw_entries(self.source):
             if self._as_engines and raw.kind in _REFUSED:
+                if self._names_special:
+                    yield Entry(Kind.SPECIAL, _path(raw.name))
                 continue
             if self._refuses_absolute and (raw.name[:1] == b"/" or _is_absolute_link(raw)):
                 raise HostileLayer(f"the layer holds an absolute path: {raw.name[:200]!r}")

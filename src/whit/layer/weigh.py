@@ -65,7 +65,7 @@ class Scale(Generic[Read]):
 
     def add(self, stream: BinaryIO) -> None:
         self._layers += 1
-        reader = LayerReader(stream, self._limits)
+        reader = LayerReader(stream, self._limits, as_engines=True, names_special=True)
         before = sorted(self._now.values(), key=_path_of)
         for entry in reader:
             match entry.kind:
@@ -75,8 +75,9 @@ class Scale(Generic[Read]):
                     self._remove(entry.path, before, itself=True)
                 case Kind.OPAQUE:
                     self._remove(entry.path, before, itself=False)
-                case Kind.SYMLINK | Kind.HARD_LINK:
+                case Kind.SYMLINK | Kind.HARD_LINK | Kind.SPECIAL:
                     self._end(entry.path, "overwritten")
+                    self._remove(entry.path, before, itself=False)  # it may stand for a directory
                 case _:
                     pass
 

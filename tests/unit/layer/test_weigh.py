@@ -1,6 +1,7 @@
 """Layers in, what their files weigh out: origins, waste, and what later layers did."""
 
 import io
+import tarfile
 
 from layer_samples import written
 from whit.layer.origins import origins_in
@@ -112,3 +113,42 @@ def test_programs_and_lists_are_held_for_reading():
     )
     assert list(found.programs.values()) == [b"\x7fELF" + b"1" * 100]
     assert found.kept == {"/var/lib/dpkg/status": b"Package: b\n"}
+
+
+def raw(*entries: tuple[str, bytes, bytes]) -> io.BytesIO:
+    """A layer as others write them: (name, type, content)."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, kind, content in entries:
+            member = tarfile.TarInfo(name)
+            member.type, member.size = kind, len(content)
+            member.linkname = "etc/passwd" if kind in (tarfile.LNKTYPE, tarfile.SYMTYPE) else ""
+            tar.addfile(member, io.BytesIO(content))
+    stream.seek(0)
+    return stream
+
+
+def test_devices_and_pipes_take_no_room_and_take_the_place_of_files():
+    below = raw(
+        ("etc/passwd", tarfile.REGTYPE, b"root"),
+        ("dev/null", tarfile.REGTYPE, b"not yet"),
+        ("run/pipe/old", tarfile.REGTYPE, b"old"),
+    )
+    above = raw(
+        ("dev/null", tarfile.CHRTYPE, b""),
+        ("dev/sda", tarfile.BLKTYPE, b""),
+        ("run/pipe", tarfile.FIFOTYPE, b""),
+        ("etc/group", tarfile.LNKTYPE, b""),
+    )
+    found = weighed(below, above)
+    assert [(one.path, one.size, one.gone) for one in found.files] == [
+        ("/etc/passwd", 4, ""),
+        ("/dev/null", 7, "overwritten"),
+        ("/run/pipe/old", 3, "removed"),
+    ]
+
+
+def test_of_a_path_that_a_layer_says_twice_the_last_counts():
+    twice = raw(("a", tarfile.REGTYPE, b"first"), ("a", tarfile.REGTYPE, b"second"))
+    found = weighed(twice)
+    assert [(one.size, one.gone) for one in found.files] == [(5, "overwritten"), (6, "")]
