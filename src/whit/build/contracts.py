@@ -7,7 +7,7 @@ is read from the image's own program, whoever built it.
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from time import perf_counter
 
 import msgspec
@@ -195,14 +195,22 @@ def read_secret_names(directory: str) -> tuple[dict[str, int], tuple[str, ...]]:
 
 
 def check(
-    contract: Contract, env: Mapping[str, str], secrets: Mapping[str, int]
+    contract: Contract,
+    env: Mapping[str, str],
+    secrets: Mapping[str, int],
+    by_file: Collection[str] | None = None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(what is wrong, what is worth a look) with a run in this environment, all at once."""
+    """(what is wrong, what is worth a look) with a run in this environment, all at once. `secrets`
+    are names and sizes of files, `by_file` variables that the image makes of files, and no other;
+    None where the program may open a file itself.
+    """
     wrong: list[str] = []
     for variable in contract.env:
         name, file = variable.name, f"{variable.name}_FILE"
-        in_file = name in secrets or name.lower() in secrets
-        given = [word for word, is_there in ((name, name in env), (file, file in env)) if is_there]
+        is_there = name in secrets or name.lower() in secrets
+        takes_file = by_file is None or name in by_file or contract.variable(file) is not None
+        in_file = is_there and (takes_file or variable.type == "file")
+        given = [word for word in (name, file) if word in env]
         if len(given) == 2:
             wrong.append(f"{name} and {file} are both set: only one can count")
         elif given and in_file:
@@ -210,7 +218,13 @@ def check(
                 f"{given[0]} is set, and a secret of its name is there: only one can count"
             )
         if variable.required and not given and not in_file:
-            wrong.append(f"{name} is required and not set" + _usage(variable))
+            unread = "; the secret of its name is a file, which nothing reads: declare it secret"
+            why = unread if is_there else _usage(variable)
+            wrong.append(f"{name} is required and not set{why}")
+        if in_file and by_file and name in by_file:
+            size = max(secrets.get(name, 0), secrets.get(name.lower(), 0))
+            if size + len(name) >= MAX_VARIABLE_BYTES:
+                wrong.append(f"{name} would be longer than Linux lets a variable be")
         value = env.get(name)
         if value is None:
             continue
@@ -283,7 +297,8 @@ def _mistyped(value: str, kind: str) -> str:
 
 
 def _usage(variable: Variable) -> str:
-    return f": {variable.usage}" if variable.usage else ""
+    """On one line: a label may hold anything."""
+    return f": {' '.join(variable.usage.split())}" if variable.usage else ""
 
 
 def _near(name: str, known: set[str], cutoff: float = 0.75) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from whit.bases.entry import EntryPlan
 from whit.build.contracts import broken, check
-from whit.build.envfile import MAX_BYTES, parse_env_file
+from whit.build.envfile import MAX_BYTES, EnvFile, parse_env_file
 from whit.errors.request import BadSetting
 from whit.errors.secrets import BadSecret
 from whit.model.contract import LABEL, Contract, decode
@@ -63,12 +63,15 @@ def refuse_unready(
     run = config.config
     label = (run.labels or {}).get(LABEL) if run else None
     contract = decode(label) if label is not None else None
-    if run is None or contract is None:
-        return ()
-    own = dict(text.partition("=")[::2] for text in run.env or ())
-    sizes = {secret.name: len(secret.reveal()) for secret in secrets}
-    wrong, doubtful = check(contract, {**own, **env}, sizes)
-    wrong = (*unusable, *wrong)
+    own: dict[str, str] = {}
+    wrong, doubtful = unusable, tuple[str, ...]()
+    if label is not None and contract is None:
+        doubtful = (f"the label {LABEL} of {reference} is no contract: nothing was checked by it",)
+    elif run is not None and contract is not None:
+        own = dict(text.partition("=")[::2] for text in run.env or ())
+        sizes = {secret.name: len(secret.reveal()) for secret in secrets}
+        asked, doubtful = check(contract, {**own, **env}, sizes, files_of(config))
+        wrong = (*unusable, *asked)
     if wrong:
         raise broken(
             f"{reference} was not started: {{}} wrong with its configuration",
@@ -78,16 +81,24 @@ def refuse_unready(
     return tuple(word for word in doubtful if word.partition(" ")[0] not in own)
 
 
+def files_of(config: Config | None) -> tuple[str, ...] | None:
+    """Variables that the image's entry program reads from a file; None where it has none, and the
+    program may open whatever it likes.
+    """
+    run = config.config if config else None
+    planned = EntryPlan.read(run.entrypoint or ()) if run else None
+    return planned.files_of if planned else None
+
+
 def file_variables(config: Config, env: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """NAME_FILE for every secret that has the name of a variable which may come from a file, and
     that is not set otherwise.
     """
     run = config.config
-    planned = EntryPlan.read(run.entrypoint or ()) if run else None
     label = (run.labels or {}).get(LABEL) if run else None
     contract = (decode(label) if label is not None else None) or Contract()
     read = {v.name.removesuffix("_FILE") for v in contract.env if v.name.endswith("_FILE")}
-    wanted = {one.lower(): one for one in (*(planned.files_of if planned else ()), *sorted(read))}
+    wanted = {one.lower(): one for one in (*(files_of(config) or ()), *sorted(read))}
     pairs = ((wanted.get(name.lower().replace("-", "_"), ""), name) for name in names)
     return {
         f"{variable}_FILE": f"{INSIDE}/{name}"
@@ -134,15 +145,25 @@ def _mounted(path: str, mounts: Iterable[tuple[str, str]]) -> str:
     return ""
 
 
-def read_env_file(path: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Variables, and what is wrong with the file. Errors: BadSecret, BadSetting."""
-    if not os.path.isfile(path):
-        raise BadSecret(f"{path} is no regular file", hint="--env-file takes NAME=value lines")
+def read_env_file(path: str) -> EnvFile:
+    """What a file holds, decrypted where sops or age wrote it; what is said names the file.
+
+    Errors: BadSecret, BadSetting.
+    """
+    from whit.build.secrets import decrypted
+
+    # What a shell hands over (`<(command)`) ends by itself; another pipe may have no writer.
+    if not os.path.isfile(path) and not path.startswith("/dev/fd/"):
+        why = "is no regular file" if os.path.exists(path) else "is not there"
+        raise BadSecret(f"{path} {why}", hint="--env-file takes a file of NAME=value lines")
     try:
         with open(path, "rb") as file:
-            text = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadSecret(f"{path}: {error.strerror}", hint="--env-file takes a file") from None
-    if len(text) > MAX_BYTES:
+    if len(data) > MAX_BYTES:
         raise BadSetting(f"{path} is larger than 1 MiB", hint="is this the right file?")
-    return parse_env_file(text.decode("utf-8", "surrogateescape"))
+    plain = decrypted(path, data, os.environ, os.getcwd())
+    read = parse_env_file(plain.decode("utf-8", "surrogateescape"), os.environ)
+    notes, wrong = ([f"{path}: {one}" for one in said] for said in (read.notes, read.wrong))
+    return EnvFile(read.variables, tuple(notes), tuple(wrong))

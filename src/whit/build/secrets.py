@@ -7,6 +7,7 @@ wrong is told without a byte of it.
 import csv
 import json
 import os
+import re
 import shlex
 import stat
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,9 @@ from whit.model.secret import Secret, Secrets
 MAX_SECRET_BYTES = 1 << 20
 COMMAND_LIMIT_SECONDS = 60
 _FORM = "write it as id=NAME,src=FILE, id=NAME,env=VARIABLE or 'id=NAME,\"cmd=COMMAND\"'"
+# What an encrypted file of variables has of each.
+_SOPS_ENV = re.compile(rb"^sops_mac=ENC\[", re.MULTILINE)
+_AGE = (b"age-encryption.org/v1\n", b"-----BEGIN AGE ENCRYPTED FILE-----")
 _WAYS = ("env", "cmd", "sops", "age")
 _KEYS = ("id", "src", "source", *_WAYS, "key", "identity", "type")
 
@@ -80,10 +84,14 @@ def _from_file(name: str, path: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no path"
-        raise BadSecret(f"secret {name}: {path}: {why}", hint=_FORM) from None
+        hint = _FORM if isinstance(error, FileNotFoundError) else "whoever runs whit has to read it"
+        raise BadSecret(f"secret {name}: {path}: {why}", hint=hint) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BadSecret(f"secret {name}: {path} is no regular file", hint=_FORM)
+            raise BadSecret(
+                f"secret {name}: {path} is no regular file",
+                hint=f"what comes from a pipe is a command's: 'id={name},\"cmd=COMMAND\"'",
+            )
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             value = file.read(MAX_SECRET_BYTES + 1)
     finally:
@@ -113,9 +121,19 @@ def _age(name: str, words: Mapping[str, str], env: Mapping[str, str]) -> list[st
     if not identity:
         raise BadSecret(
             f"secret {name}: no identity to decrypt it with",
-            hint=f"id={name},age=FILE,identity=KEYFILE, or set AGE_IDENTITY",
+            hint="set AGE_IDENTITY to the file of the key, or add identity=KEYFILE to --secret",
         )
     return ["age", "--decrypt", "--identity", _path(identity), _path(words["age"])]
+
+
+def decrypted(path: str, data: bytes, env: Mapping[str, str], directory: str) -> bytes:
+    """An env file as it was before sops or age sealed it; others as they are. Errors: BadSecret."""
+    if _SOPS_ENV.search(data):
+        types = ("--input-type", "dotenv", "--output-type", "dotenv")
+        return _from_command(path, ["sops", "--decrypt", *types, _path(path)], env, directory)
+    if data.startswith(_AGE):
+        return _from_command(path, _age(path, {"age": path}, env), env, directory)
+    return data
 
 
 def _path(text: str) -> str:
@@ -149,7 +167,7 @@ def _from_command(name: str, words: list[str], env: Mapping[str, str], directory
         ) from None
     if done.returncode:
         raise BadSecret(
-            f"secret {name}: its command ended with {done.returncode}", hint="try it in a shell"
+            f"secret {name}: {words[0]} ended with {done.returncode}", hint="try it in a shell"
         )
     return _bounded(name, done.stdout.removesuffix(b"\n"))
 

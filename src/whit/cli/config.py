@@ -59,8 +59,8 @@ def diff(console: Console, old: str, new: str) -> None:
     breaking = [change for change in found if change.breaks]
     if breaking:
         raise ContractBroken(
-            f"{new} asks for more than {old}: " + ", ".join(change.name for change in breaking),
-            hint="set these before the new image is rolled out",
+            f"what runs {old} breaks with {new}: " + ", ".join(change.name for change in breaking),
+            hint="set what is new and leave out what is gone before it is rolled out",
         )
 
 
@@ -79,20 +79,22 @@ def check(console: Console, image: str, env_file: Path | None, secrets: str | No
     """Compare a run's variables and secrets with the contract; list all that is wrong."""
     from whit.build.contracts import broken, read_secret_names
     from whit.build.contracts import check as check_run
-    from whit.build.handed import read_env_file
+    from whit.build.envfile import EnvFile
+    from whit.build.handed import files_of, read_env_file
 
-    contract = _described(image, console).contract
-    env, notes = read_env_file(str(env_file)) if env_file else ({}, ())
+    described = _described(image, console)
+    contract = described.contract
+    given = read_env_file(str(env_file)) if env_file else EnvFile({})
     sizes, unusable = read_secret_names(secrets) if secrets else ({}, ())
-    wrong, doubtful = check_run(contract, env, sizes)
-    console.say([f"warning: {note}" for note in (*notes, *doubtful)])
-    wrong = (*unusable, *wrong)
+    wrong, doubtful = check_run(contract, given.variables, sizes, files_of(described.config))
+    console.say([f"warning: {note}" for note in (*given.notes, *doubtful)])
+    wrong = (*given.wrong, *unusable, *wrong)
     if wrong:
-        raise broken(
-            "{} wrong with the configuration", "`whit config show` says what each is for", wrong
-        )
+        hint = f"`whit config show {image}` says what each is for"
+        raise broken("{} wrong with the configuration", hint, wrong)
     required = sum(variable.required for variable in contract.env)
-    console.out(f"all {required} required variables are there" if required else "nothing is wrong")
+    said = {0: "nothing is wrong", 1: "the required variable is there"}
+    console.out(said.get(required, f"all {required} required variables are there"))
 
 
 @command.command("emit", epilog="Example: whit config emit kubernetes app:1.2 > app.yaml")

@@ -76,6 +76,7 @@ def command(
     """
     import os
 
+    from whit.build.envfile import EnvFile
     from whit.build.handed import (
         file_variables,
         in_memory,
@@ -88,16 +89,16 @@ def command(
     from whit.sandbox.spec import Mount
 
     console: Console = context.obj
-    variables, notes = read_env_file(env_file) if env_file else ({}, ())
-    console.say([f"warning: {env_file}: {note}" for note in notes])
-    variables |= dict(_variable(text) for text in words["env"])
+    file = read_env_file(env_file) if env_file else EnvFile({})
+    console.say([f"warning: {note}" for note in file.notes])
+    variables = file.variables | dict(_variable(text) for text in words["env"])
     handed = read_secrets(secrets, os.environ, str(Path.cwd())) if secrets else Secrets()
     request = _request_of(words, variables)
 
     def ready(config: "Config") -> dict[str, str]:
         if not unchecked:
             mounts = [(mount.host, mount.container) for mount in request.mounts]
-            blocked = unreadable(config, variables, mounts, request.user)
+            blocked = (*file.wrong, *unreadable(config, variables, mounts, request.user))
             doubtful = refuse_unready(config, variables, handed, image, blocked)
             console.say([f"warning: {one}" for one in doubtful])
         return file_variables(config, variables, (secret.name for secret in handed))

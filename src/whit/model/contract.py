@@ -5,6 +5,7 @@ stands in no file. It travels in the image as one compact label.
 """
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -139,16 +140,37 @@ def changes(old: Contract, new: Contract) -> tuple[Change, ...]:
             found.append(Change(name, f"default {was.default!r} is now {shown}"))
         if variable.secret and not was.secret:
             found.append(Change(name, "now a secret"))
+        if variable.type != was.type and was.type and variable.type:
+            found.append(Change(name, f"{was.type} is now {variable.type}", breaks=True))
     found += [Change(name, "no longer read") for name in before if name not in after]
-    flags = {flag.name for flag in new.flags}
-    found += [
-        Change(f"-{flag.name}", "the flag is gone", breaks=True)
-        for flag in old.flags
-        if flag.name not in flags
-    ]
-    known = {flag.name for flag in old.flags}
-    found += [Change(f"-{name}", "new flag") for name in sorted(flags - known)]
+    found += [*_flag_changes(old, new), *_uses(old.observed, new.observed)]
     return tuple(sorted(found, key=lambda change: (not change.breaks, change.name)))
+
+
+def _flag_changes(old: Contract, new: Contract) -> Iterator[Change]:
+    before, after = {f.name: f for f in old.flags}, {f.name: f for f in new.flags}
+    for name in sorted({*before, *after}):
+        was, flag = before.get(name), after.get(name)
+        if flag is None:
+            yield Change(f"--{name}", "the flag is gone", breaks=True)
+        elif was is None:
+            what = "new flag and required" if flag.required else "new flag"
+            yield Change(f"--{name}", what, flag.required)
+        elif was.default is not None and flag.default is not None and was.default != flag.default:
+            yield Change(f"--{name}", f"default {was.default!r} is now {flag.default!r}")
+
+
+def _uses(old: Observed, new: Observed) -> Iterator[Change]:
+    """What a deployment without it would refuse; where both were seen in runs."""
+    if old == Observed() or new == Observed():
+        return
+    rows = (
+        (old.written_directories, new.written_directories, "now written to"),
+        (old.listens, new.listens, "now listened on"),
+        (old.capabilities, new.capabilities, "a capability that is now used"),
+    )
+    for before, after, what in rows:
+        yield from (Change(name, what) for name in after if name not in before)
 
 
 def encode(contract: Contract) -> str:

@@ -26,7 +26,9 @@ def manifest(kind: str, deployed: Deployed) -> str:
         from whit.report import units  # noqa: PLC0415 - one of five, and only here
 
         lines = units.quadlet(deployed) if kind == "quadlet" else units.systemd(deployed)
-        return HEADER + _left_out(deployed) + "\n".join(lines) + "\n"
+        # No image says a second line: neither by a line's end nor by going on behind one.
+        safe = (line.translate(_ONE_LINE).rstrip("\\") for line in lines)
+        return HEADER + _left_out(deployed) + "\n".join(safe) + "\n"
     if kind == "compose":
         from whit.report.compose import compose  # noqa: PLC0415 - likewise
 

@@ -9,13 +9,23 @@ from whit.model.contract import Contract, Variable
 
 
 def test_an_env_file_as_people_write_it():
-    env, wrong = parse_env_file(
+    read = parse_env_file(
         "# comment\n\nA=1\nexport B = two words # why\nC='single # not'\n"
-        'D="line one\nline \\"two\\""\nE=\nA=3\nnot a line\n'
+        'D="line one\nline \\"two\\""\nE=\nA=3\nnot a line\nOUTSIDE\nNOWHERE\n',
+        {"OUTSIDE": "x"},
     )
-    assert env == {"A": "3", "B": "two words", "C": "single # not", "E": "",
-                   "D": 'line one\nline "two"'}  # fmt: skip
-    assert wrong == ("line 9: A is there twice, the last one counts", "line 10 is no NAME=value")
+    assert read.variables == {"A": "3", "B": "two words", "C": "single # not", "E": "",
+                              "D": 'line one\nline "two"', "OUTSIDE": "x"}  # fmt: skip
+    assert read.notes == ("line 9: A is there twice, the last one counts",)
+    assert read.wrong == ("line 10 is no NAME=value",)
+
+
+def test_a_dollar_stays_and_is_said_where_compose_would_replace_it():
+    read = parse_env_file("A=pa$word\nB='pa$word'\nC=\"${X}\"\nD=5$\n", {"word": "no"})
+    assert read.variables == {"A": "pa$word", "B": "pa$word", "C": "${X}", "D": "5$"}
+    assert [note.partition(";")[0] for note in read.notes] == [
+        "line 1: the $ of A stays", "line 3: the $ of C stays",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -31,14 +41,14 @@ def test_an_env_file_as_people_write_it():
     ],
 )
 def test_quotes_and_line_ends(text: str, value: str):
-    env, wrong = parse_env_file(text)
-    assert (env["A"], wrong) == (value, ())
+    read = parse_env_file(text, {})
+    assert (read.variables["A"], read.notes, read.wrong) == (value, (), ())
 
 
 def test_a_quote_without_end_is_said_and_ends():
-    env, wrong = parse_env_file("A='open\nB=1\n")
-    assert wrong == ("line 1: the quote of A is never closed",)
-    assert env["A"].startswith("open")
+    read = parse_env_file("A='open\nB=1\n", {})
+    assert read.wrong == ("line 1: the quote of A is never closed",)
+    assert read.variables["A"].startswith("open")
 
 
 CONTRACT = Contract(
@@ -76,6 +86,17 @@ def test_ways_to_give_a_secret(env: dict[str, str], secrets: dict[str, int], wro
     said, _ = check(CONTRACT, env, secrets)
     assert len(said) == len(wrong)
     assert all(one.startswith(start) for one, start in zip(said, wrong, strict=True))
+
+
+def test_a_secret_counts_only_where_something_reads_the_file():
+    env = {"TOKEN": "x"}
+    assert check(CONTRACT, env, {"db_password": 3}, ("DB_PASSWORD",))[0] == ()
+    (said,) = check(CONTRACT, env, {"db_password": 3}, ())[0]
+    assert said.endswith("a file, which nothing reads: declare it secret")
+    read = Contract(env=(*CONTRACT.env, Variable("DB_PASSWORD_FILE")))
+    assert check(read, env, {"db_password": 1 << 20}, ())[0] == ()
+    (said,) = check(CONTRACT, env, {"db_password": 1 << 20}, ("DB_PASSWORD",))[0]
+    assert said == "DB_PASSWORD would be longer than Linux lets a variable be"
 
 
 def test_secrets_of_a_directory(tmp_path: Path):

@@ -1,6 +1,6 @@
 import pytest
 
-from whit.model.contract import Contract, Option, Variable, changes, decode, encode
+from whit.model.contract import Contract, Observed, Option, Variable, changes, decode, encode
 
 OLD = Contract(
     env=(Variable("A", default="1"), Variable("B", required=True), Variable("GONE")),
@@ -41,7 +41,27 @@ def test_what_breaks_a_deployment_comes_first():
     )  # fmt: skip
     found = [(c.name, c.breaks) for c in changes(OLD, new)]
     assert found == [
-        ("-listen", True), ("NEW", True), ("A", False), ("B", False), ("GONE", False),
+        ("--listen", True), ("NEW", True), ("A", False), ("B", False), ("GONE", False),
         ("SOFT", False),
     ]  # fmt: skip
     assert changes(OLD, OLD) == ()
+
+
+def test_what_a_deployment_has_to_know_of_flags_types_and_uses():
+    old = Contract(
+        env=(Variable("N", type="int"), Variable("M")),
+        flags=(Option("level", default="info"), Option("same", default="1")),
+        observed=Observed(writes=("/tmp/a",), listens=("80/tcp",)),
+    )
+    new = Contract(
+        env=(Variable("N", type="duration"), Variable("M", type="int")),
+        flags=(Option("level", default="warn"), Option("must", required=True), Option("same")),
+        observed=Observed(writes=("/tmp/b", "/var/x/db"), listens=("80/tcp", "81/tcp")),
+    )
+    assert [(c.name, c.what, c.breaks) for c in changes(old, new)] == [
+        ("--must", "new flag and required", True),
+        ("N", "int is now duration", True),
+        ("--level", "default 'info' is now 'warn'", False),
+        ("/var/x", "now written to", False),
+        ("81/tcp", "now listened on", False),
+    ]

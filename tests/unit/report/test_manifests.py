@@ -192,6 +192,30 @@ def test_units():
     assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in text
 
 
+@pytest.mark.parametrize("kind", ["quadlet", "systemd"])
+@pytest.mark.parametrize("word", ["/x\nExecStartPre=/bin/evil", "/x\rEvil=1", "/x\\", "/x\x85E=1"])
+def test_an_image_adds_no_line_to_a_unit(kind: str, word: str):
+    """Whatever its user, its paths and what was seen of it are called."""
+    deployed = Deployed(
+        name="app", reference="app:1", contract=Contract(), user=f"{word}:{word}",
+        volumes=(word,), scratch=(word,), working_dir=word, stop_signal=word,
+        env=(("A", word),), command=("/app", word), health=Health(("/app", word)),
+        capabilities=(word,),
+    )  # fmt: skip
+    good = Deployed(
+        name="app", reference="app:1", contract=Contract(), user="1:1",
+        volumes=("/x",), scratch=("/y",), working_dir="/x", stop_signal="TERM",
+        env=(("A", "1"),), command=("/app", "b"), health=Health(("/app", "b")),
+        capabilities=("NET_RAW",),
+    )  # fmt: skip
+
+    def keys(one: Deployed) -> list[str]:
+        return [line.partition("=")[0] for line in manifest(kind, one).splitlines()]
+
+    assert keys(deployed) == keys(good)
+    assert not any(line.endswith("\\") for line in manifest(kind, deployed).splitlines())
+
+
 @settings(deadline=None, max_examples=40)
 @given(default=st.text(string.printable, max_size=40))
 def test_whatever_a_default_is_yaml_gives_it_back(default: str):
