@@ -4,6 +4,7 @@
     var/lib/dpkg/info/NAME.list      the paths of a package, one a line (NAME:ARCH.list where
                                      several architectures may be installed at once)
     var/lib/dpkg/info/NAME.md5sums   what the package's files were when it was made
+    var/lib/dpkg/status.d/NAME, NAME.md5sums   the same where dpkg is not, as in distroless images
 
 Lists are read until one names the path: all lists of a machine are tens of megabytes.
 """
@@ -17,9 +18,14 @@ import msgspec
 
 MAX_STATUS_BYTES = 64 << 20
 MAX_LIST_BYTES = 16 << 20
+MAX_RELATIVES = 64
 OF_THE_MACHINE = ("Status", "Conffiles", "Config-Version", "Triggers-Pending", "Triggers-Awaited")
 # Debian moved these under /usr; packages' lists may name either.
 MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/libo32/")
+
+_SUM = re.compile(rb"(?m)^[0-9a-f]{32}  ")
+_DEPENDS = re.compile(r"(?m)^(?:Pre-)?Depends:(.*(?:\n .*)*)")
+_EXACTLY = re.compile(r"([a-z0-9][a-z0-9+.-]+)(?::\w+)? \(= ([^)\s]+)\)")
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -60,13 +66,38 @@ class Packages:
         owner = self.owner_of(path)
         if owner is None:
             return False
-        name = self._lists_of[path].removesuffix(".list") + ".md5sums"
-        sums = self._text(name)
+        sums = self._text(self._lists_of[path].removesuffix(".list") + ".md5sums")
         digest = md5(data, usedforsecurity=False).hexdigest().encode()
         wanted = (place[1:].encode() for place in _names_of(path))
         if any(b"\n" + digest + b"  " + place + b"\n" in sums for place in wanted):
             return True
         return b"\n " + path.encode() + b" " + digest + b"\n" in self._stanzas[str(owner)]
+
+    def files_of(self, path: str) -> tuple[str, ...]:
+        """What the owner of `path` installed, and the packages that it wants in just its version:
+        a program of Debian's is often split into several of them.
+        """
+        owner = self.owner_of(path)
+        waiting = [self._lists_of[path].removesuffix(".list")] if owner else []
+        known: dict[str, None] = {}
+        found: list[str] = []
+        while waiting and len(known) < MAX_RELATIVES:
+            name = waiting.pop(0)
+            if name in known:
+                continue
+            known[name] = None
+            text = self._text(f"{name}.list").decode("utf-8", "surrogateescape")
+            found += [line for line in text.split("\n") if line.startswith("/") and line != "/."]
+            package, _, architecture = name.partition(":")
+            one = self._described(package, architecture)
+            wanted = _DEPENDS.search(one.record) if one else None
+            if one is None or wanted is None:
+                continue
+            for match in _EXACTLY.finditer(wanted[1]):
+                if match[2] == one.version:
+                    names = (match[1], f"{match[1]}:{one.architecture}")
+                    waiting += [n for n in names if f"{n}.list" in self._names()]
+        return tuple(dict.fromkeys(found))
 
     def _find(self, path: str) -> Package | None:
         wanted = [b"\n" + name.encode() + b"\n" for name in _names_of(path)]
@@ -80,38 +111,59 @@ class Packages:
 
     def _text(self, name: str) -> bytes:
         if name not in self._texts:
-            try:
-                with open(f"{self._directory}/info/{name}", "rb") as file:
-                    self._texts[name] = b"\n" + file.read(MAX_LIST_BYTES) + b"\n"
-            except OSError:
-                self._texts[name] = b""
+            text = self._read(f"info/{name}", MAX_LIST_BYTES)
+            if not text:
+                stem = name.removesuffix(".list").removesuffix(".md5sums")
+                text = self._read(f"status.d/{stem}.md5sums", MAX_LIST_BYTES)
+                if name.endswith(".list"):
+                    text = _SUM.sub(b"/", text)
+            self._texts[name] = b"\n" + text + b"\n" if text else b""
         return self._texts[name]
+
+    def _read(self, name: str, limit: int) -> bytes:
+        try:
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            with open(os.open(f"{self._directory}/{name}", flags), "rb") as file:
+                return file.read(limit)
+        except OSError:
+            return b""
+
+    def _names(self) -> list[str]:
+        """The names of all lists."""
+        if self._lists is None:
+            found = self._listed("info", ".list") or [
+                f"{name[:-8]}.list" for name in self._listed("status.d", ".md5sums")
+            ]
+            self._lists = sorted(found)
+        return self._lists
+
+    def _listed(self, name: str, end: str) -> list[str]:
+        try:
+            return [one for one in os.listdir(f"{self._directory}/{name}") if one.endswith(end)]
+        except OSError:
+            return []
 
     def _ordered(self, path: str) -> Iterator[str]:
         """All lists; the last that was right and those called like the file come first."""
-        if self._lists is None:
-            try:
-                names = os.listdir(f"{self._directory}/info")
-            except OSError:
-                names = []
-            self._lists = sorted(name for name in names if name.endswith(".list"))
+        names = self._names()
         if self._recent:
             yield self._recent
         stem = re.split(r"[.\d]", path.rpartition("/")[2].lower(), maxsplit=1)[0].rstrip("-")
         alike = stem[:6] or "lib"
-        yield from (name for name in self._lists if name.startswith(alike))
-        yield from (name for name in self._lists if not name.startswith(alike))
+        yield from (name for name in names if name.startswith(alike))
+        yield from (name for name in names if not name.startswith(alike))
 
     def _described(self, name: str, architecture: str) -> Package | None:
         if self._status is None:
-            try:
-                with open(f"{self._directory}/status", "rb") as file:
-                    self._status = b"\n" + file.read(MAX_STATUS_BYTES)
-            except OSError:
-                self._status = b"\n"
-        for match in re.finditer(rb"\nPackage: " + re.escape(name.encode()) + rb"\n", self._status):
-            end = self._status.find(b"\n\n", match.start() + 1)
-            stanza = self._status[match.start() : end if end >= 0 else None]
+            self._status = b"\n" + self._read("status", MAX_STATUS_BYTES)
+        if len(self._status) == 1:
+            return self._in(b"\n" + self._read(f"status.d/{name}", MAX_LIST_BYTES), name, "")
+        return self._in(self._status, name, architecture)
+
+    def _in(self, status: bytes, name: str, architecture: str) -> Package | None:
+        for match in re.finditer(rb"\nPackage: " + re.escape(name.encode()) + rb"\n", status):
+            end = status.find(b"\n\n", match.start() + 1)
+            stanza = status[match.start() : end if end >= 0 else None]
             version = re.search(rb"\nVersion: ([^\n]{1,256})", stanza)
             built = re.search(rb"\nArchitecture: ([^\n]{1,32})", stanza)
             own = built[1].decode("utf-8", "replace") if built else ""

@@ -191,7 +191,10 @@ class Root:
     def packages(self) -> Packages:
         """What dpkg knows of this root; nothing where it has no dpkg."""
         if self._packages is None:
-            self._packages = Packages(self.host_path("/var/lib/dpkg"))
+            # A link could lead to the database of another root.
+            place = "/var/lib/dpkg/info", "/var/lib/dpkg/status.d"
+            own = all(follow(path, self._target) == Found(path) for path in place)
+            self._packages = Packages(self.host_path("/var/lib/dpkg") if own else "/nowhere")
         return self._packages
 
     # ---- small -----------------------------------------------------------------------------

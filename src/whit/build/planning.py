@@ -105,9 +105,9 @@ def planned(
 
         plan = with_entry(plan, request.settings, request.home)
     if request.keeps:
-        from whit.build.kept import config_of, kept_document
+        from whit.build.kept import as_kept
 
-        plan = msgspec.structs.replace(plan, config=config_of(kept_document(request), plan.config))
+        plan = as_kept(plan, request)
     tree = plan.tree()
     detail = f"{count_text(tree.file_count, 'file')}, {size_text(tree.file_bytes)}"
     codes = sorted({entry.code for entry in plan.entries if not entry.is_program})

@@ -39,7 +39,7 @@ class Destination(msgspec.Struct, frozen=True):
 class Request(msgspec.Struct, frozen=True):
     """`source` is what the user named; `home` is where relative paths in settings start. `names`
     may hold placeholders ({{.Name}}, {{.Version}}); `pushes` sends those to their registries.
-    `keeps` is the configuration (JSON) of the image that is made smaller, kept as it is.
+    `keeps` is what an image that is made smaller keeps as it is: a `Keeping`, in JSON.
     """
 
     source: str

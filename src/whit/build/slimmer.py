@@ -31,12 +31,14 @@ def slim(
     request: Request,
     house: House,
     listen: Listener,
-    directory: Path,
+    entrypoint: tuple[str, ...] = (),
 ) -> Slimmed:
-    """Make `source` smaller. Errors: those of its place, of its layers and of every build."""
+    """Make `source` smaller; `entrypoint` is what it is to start instead. Errors: those of its
+    place, of its layers and of every build.
+    """
     store = Store.open(house.store)
     try:
-        image, name = _brought(source, platform, request, store, directory)
+        image, name = _brought(source, platform, request, store, Path(request.directory))
     finally:
         store.close()
     if not request.names:
@@ -46,7 +48,7 @@ def slim(
     with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as place:
         root = Path(place) / "root"
         root.mkdir()
-        slimming = slimming_of(image, store, root, request)
+        slimming = slimming_of(image, store, root, request, entrypoint)
         results = build_images(slimming.request, house, listen)
         return Slimmed(image, results[0], _left(root, results[0]), slimming.notes)
 

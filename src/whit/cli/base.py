@@ -43,7 +43,7 @@ def command(
     as_json: bool,
     **words: Any,
 ) -> None:
-    r"""Make a base image of Debian's packages, with the content of the distroless images.
+    """Make a base image of Debian's packages, with the content of the distroless images.
 
     \b
       static      accounts, CA roots, time zones, names of services
@@ -55,7 +55,7 @@ def command(
     Releases are checked by Debian's keys, indexes and packages by their digests; nothing of a
     package is run. What was chosen is written in whit.lock and taken again, offline too. Packages
     come from --mirror, or from where this host's apt takes them.
-    """
+    """  # noqa: D301 - click wants a real backspace
     from whit.bases.debian.sets import Order
     from whit.build.base.call import make_bases, update_bases
     from whit.build.house import open_house

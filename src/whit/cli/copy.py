@@ -33,7 +33,7 @@ def command(
     insecure: tuple[str, ...],
     config: Path | None,
 ) -> None:
-    r"""Copy the image SOURCE to TARGET; its digest stays what it is.
+    """Copy the image SOURCE to TARGET; its digest stays what it is.
 
     \b
     Both are one of:
@@ -47,7 +47,7 @@ def command(
 
     What a registry has already is not fetched, and a blob that another of its repositories has is
     mounted.
-    """
+    """  # noqa: D301 - click wants a real backspace
     import os
 
     from whit.build.copy import copy

@@ -139,8 +139,6 @@ def _slimmed(
     request: "Request", asked: "Asked", house: "House", console: Console, progress: str
 ) -> "Built":
     """The Dockerfile's image under a name of its own, and what its program needs of it."""
-    from pathlib import Path
-
     import msgspec
 
     from whit.build.dockerfile.call import Built, build_dockerfile
@@ -157,7 +155,7 @@ def _slimmed(
     quiet = msgspec.structs.replace(request, names=(full,), destinations=(), pushes=False)
     with _listener(console, progress) as hear:
         build_dockerfile(quiet, asked, house, hear)
-    slimmed = slim(full, request.platform, request, house, console.hear, Path.cwd())
+    slimmed = slim(full, request.platform, request, house, console.hear)
     console.say(slim_lines(slimmed))
     result = slimmed.result
     return Built(result.name, result.digest, (result.image,), result.receipts)

@@ -1,6 +1,6 @@
 """`whit slim`: the smallest image that does what an existing one does."""
 
-from pathlib import Path
+import shlex
 from typing import Any
 
 import click
@@ -15,11 +15,19 @@ from whit.cli.options import GroupedCommand, request_from, shared
     epilog="Example: whit slim registry.example/app:1.2 -t registry.example/app:1.2-slim --push",
 )
 @shared("needs", "image", "publish")
+@click.option("--entrypoint", metavar="WORDS", help="What it starts instead of the image's own.")
 @click.option("--push", "pushes", is_flag=True, help="Push it to the registries its names say.")
 @click.option("--platform", metavar="OS/ARCH", help="Of an index [this host's].")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as a JSON document.")
 @click.pass_obj
-def command(console: Console, /, platform: str | None, as_json: bool, **words: Any) -> None:
+def command(
+    console: Console,
+    /,
+    platform: str | None,
+    entrypoint: str | None,
+    as_json: bool,
+    **words: Any,
+) -> None:
     """Keep of the image SOURCE what its program needs, and leave the rest out.
 
     SOURCE lies in the store, a registry, a layout, an archive or an engine, as `whit copy` takes
@@ -35,7 +43,10 @@ def command(console: Console, /, platform: str | None, as_json: bool, **words: A
     source = words["source"]
     words["source"] = ""
     wanted = Platform.parse(platform) if platform else None
-    slimmed = slim(source, wanted, request_from(words), open_house(), console.hear, Path.cwd())
+    slimmed = slim(
+        source, wanted, request_from(words), open_house(), console.hear,
+        tuple(shlex.split(entrypoint or "")),
+    )  # fmt: skip
     console.say(summary_lines(slimmed.result))
     console.say(slim_lines(slimmed))
     if as_json:

@@ -42,8 +42,9 @@ def may_give_away() -> bool:
 
 def unpack_layers(
     layers: Iterable[BinaryIO], root: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS
-) -> None:
-    """Unpack layers, lowest first, into the existing directory `root`.
+) -> dict[str, tuple[int, int]]:
+    """Unpack layers, lowest first, into the existing directory `root`. What is returned is whose
+    each path is (uid, gid) that is not root's, where this host cannot give it away.
 
     Errors: BrokenLayer, HostileLayer, LayerTooLarge; CannotUnpack when the host refuses.
     """
@@ -51,6 +52,7 @@ def unpack_layers(
         for layer in layers:
             unpacker.add(layer, limits)
         unpacker.finish()
+        return unpacker.owners
 
 
 def unpack_layer(
@@ -70,6 +72,7 @@ class Unpacker:
         self._is_root = may_give_away()
         self._directories: dict[str, Entry] = {}
         self._last: tuple[str, int] | None = None
+        self.owners: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -90,6 +93,7 @@ class Unpacker:
                     self._remove_below(entry.path, placed)
                 else:
                     self._place_entry(entry, reader)
+                    self._note_owner(entry)
                     placed.add(entry.path)
                     placed.update(parents_of(entry.path))
 
@@ -131,6 +135,12 @@ class Unpacker:
         finally:
             if target is not None:
                 os.close(target[0])
+
+    def _note_owner(self, entry: Entry) -> None:
+        if not self._is_root and (entry.uid or entry.gid):
+            self.owners[entry.path] = (entry.uid, entry.gid)
+        else:
+            self.owners.pop(entry.path, None)
 
     def _write_file(self, above: int, name: str, entry: Entry, reader: LayerReader) -> None:
         descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=above)

@@ -12,7 +12,7 @@ from whit.needs.rules import LIBRARIES, LOADING, RULES, rule_named
 
 class Declared(msgspec.Struct, frozen=True):
     """`add` and `drop` hold codes or names (N010, ca-roots); `add` also `directory:/path`, and
-    what is taken from the root: `tree:/path`, `program:NAME`, `library:NAME`.
+    what is taken from the root: `tree:/path`, `file:/path`, `program:NAME`, `library:NAME`.
 
     `zones` limits zone data to these; `ca_extra` are PEM files on the host; `directories` must be
     there and writable.
@@ -50,11 +50,13 @@ class Declared(msgspec.Struct, frozen=True):
         named = [_named(word) for word in self.add if ":" in word]
         own = (("directory", normal_path(path)) for path in self.directories)
         return tuple(
-            What(kind, (path,)) for kind, path in (*own, *named) if kind in ("directory", "tree")
+            What(kind, (path,))
+            for kind, path in (*own, *named)
+            if kind in ("directory", "tree", "file")
         )
 
     def taken(self) -> tuple[tuple[str, str], ...]:
-        """(program, library or tree; name or path) for all that comes from the root."""
+        """(program, library, file or tree; name or path) for all that comes from the root."""
         named = (_named(word) for word in self.add if ":" in word)
         return tuple((kind, path) for kind, path in named if kind != "directory")
 
@@ -94,13 +96,13 @@ def providable_code_of(word: str) -> str:
 def _named(word: str) -> tuple[str, str]:
     """`directory:/data`, `tree:/usr/lib/python3.11`, `program:git`, `library:libfoo.so.1`."""
     kind, _, path = word.partition(":")
-    if kind not in ("directory", "tree", "program", "library"):
+    if kind not in ("directory", "tree", "file", "program", "library"):
         raise UnknownNeed(
             f"--need {word}: whit cannot provide a {kind!r} by name",
-            hint="directory:/path makes a directory; tree:/path, program:NAME and library:NAME "
-            "take from the root; other files are given under [files] in whit.toml",
+            hint="directory:/path makes a directory; tree:/path, file:/path, program:NAME and "
+            "library:NAME take from the root; other files are given under [files] in whit.toml",
         )
-    if kind in ("directory", "tree") or "/" in path:
+    if kind in ("directory", "tree", "file") or "/" in path:
         return kind, normal_path(path)
     if not path or not path.isprintable():
         raise UnknownNeed(f"--need {word}: a name is missing", hint="write program:git, for one")
