@@ -45,6 +45,9 @@ MAX_SECRET_BYTES = 1 << 20
 MAX_VARIABLE_BYTES = 128 << 10
 
 
+UNREAD = "is set, and nothing known reads it"
+
+
 class Described(msgspec.Struct, frozen=True):
     """A contract and, of an image, the configuration it is to be run with."""
 
@@ -237,7 +240,7 @@ def check(
     known = {variable.name for variable in contract.env}
     known |= {name for names in contract.libraries.values() for name in names}
     doubtful = [
-        f"{name} is set, and nothing known reads it{_near(name, known)}"
+        f"{name} {UNREAD}{_near(name, known)}"
         for name in env
         if name not in known
         and name.removesuffix("_FILE") not in known
@@ -254,11 +257,36 @@ def broken(message: str, hint: str, wrong: Sequence[str]) -> ContractBroken:
     return ContractBroken(message.replace("{}", things, 1), hint=hint, output=output)
 
 
-def _derived(name: str, image: Image, config: Config, store: Store) -> Contract:
+def standing_in(names: Collection[str], contract: Contract, name: str, house: House) -> set[str]:
+    """Those of `names` that the program of an image in the store holds as text, and not as a part
+    of a name that is known: it may read them in a way that nobody finds. Empty for other images.
+    """
+    known = [v.name for v in contract.env] + [n for ns in contract.libraries.values() for n in ns]
+    asked = [one for one in names if not any(one in other for other in known)]
+    if not asked:
+        return set()
+    store = Store.open(house.store)
+    try:
+        image = store.find(name)
+        config = decode_document(Config, image.config, "the configuration")
+        data = _file_of(_program_of(config), image, store)
+    except UnknownImage:
+        return set()
+    finally:
+        store.close()
+    return {one for one in asked if one.encode("utf-8", "surrogateescape") in data}
+
+
+def _program_of(config: Config) -> str:
+    """The path of what an image is there for; "" where it says none."""
     entrypoint = (config.config.entrypoint or ()) if config.config else ()
     if entrypoint and entrypoint[0] == PATH and "--" in entrypoint:
         entrypoint = entrypoint[entrypoint.index("--") + 1 :]
-    path = entrypoint[0] if entrypoint else ""
+    return entrypoint[0] if entrypoint else ""
+
+
+def _derived(name: str, image: Image, config: Config, store: Store) -> Contract:
+    path = _program_of(config)
     data = _file_of(path, image, store) if path else b""
     try:
         facts = read_facts(memoryview(data))

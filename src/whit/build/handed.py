@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from whit.bases.entry import EntryPlan
-from whit.build.contracts import broken, check
+from whit.build.contracts import UNREAD, broken, check, standing_in
 from whit.build.envfile import MAX_BYTES, EnvFile, parse_env_file
+from whit.build.house import House
 from whit.errors.request import BadSetting
 from whit.errors.secrets import BadSecret
 from whit.model.contract import LABEL, Contract, decode
@@ -55,6 +56,7 @@ def refuse_unready(
     env: Mapping[str, str],
     secrets: Secrets,
     reference: str,
+    house: House,
     unusable: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """What is worth a look, where the image carries a contract. Errors: ContractBroken, with all
@@ -78,7 +80,17 @@ def refuse_unready(
             f"`whit config show {reference}` tells of each; --unchecked starts it anyway",
             wrong,
         )
-    return tuple(word for word in doubtful if word.partition(" ")[0] not in own)
+    said = tuple(word for word in doubtful if word.partition(" ")[0] not in own)
+    return unmentioned(said, contract, reference, house) if contract else said
+
+
+def unmentioned(
+    doubtful: tuple[str, ...], contract: Contract, reference: str, house: House
+) -> tuple[str, ...]:
+    """What is still doubtful after a look at the program: a name that stands in it may be read."""
+    names = [word.partition(" ")[0] for word in doubtful if UNREAD in word]
+    standing = standing_in(names, contract, reference, house) if names else set()
+    return tuple(word for word in doubtful if word.partition(" ")[0] not in standing)
 
 
 def files_of(config: Config | None) -> tuple[str, ...] | None:

@@ -80,13 +80,15 @@ def check(console: Console, image: str, env_file: Path | None, secrets: str | No
     from whit.build.contracts import broken, read_secret_names
     from whit.build.contracts import check as check_run
     from whit.build.envfile import EnvFile
-    from whit.build.handed import files_of, read_env_file
+    from whit.build.handed import files_of, read_env_file, unmentioned
 
     described = _described(image, console)
     contract = described.contract
     given = read_env_file(str(env_file)) if env_file else EnvFile({})
     sizes, unusable = read_secret_names(secrets) if secrets else ({}, ())
     wrong, doubtful = check_run(contract, given.variables, sizes, files_of(described.config))
+    if described.config is not None:
+        doubtful = unmentioned(doubtful, contract, image, open_house())
     console.say([f"warning: {note}" for note in (*given.notes, *doubtful)])
     wrong = (*given.wrong, *unusable, *wrong)
     if wrong:

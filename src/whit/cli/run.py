@@ -89,6 +89,7 @@ def command(
     from whit.sandbox.spec import Mount
 
     console: Console = context.obj
+    house = open_house()
     file = read_env_file(env_file) if env_file else EnvFile({})
     console.say([f"warning: {note}" for note in file.notes])
     variables = file.variables | dict(_variable(text) for text in words["env"])
@@ -99,7 +100,7 @@ def command(
         if not unchecked:
             mounts = [(mount.host, mount.container) for mount in request.mounts]
             blocked = (*file.wrong, *unreadable(config, variables, mounts, request.user))
-            doubtful = refuse_unready(config, variables, handed, image, blocked)
+            doubtful = refuse_unready(config, variables, handed, image, house, blocked)
             console.say([f"warning: {one}" for one in doubtful])
         return file_variables(config, variables, (secret.name for secret in handed))
 
@@ -108,7 +109,7 @@ def command(
         files = stack.enter_context(in_memory(handed))
         more = tuple(Mount(host, inside, read_only=True) for host, inside in files)
         request = msgspec.structs.replace(request, mounts=(*request.mounts, *more))
-        status = run_reference(open_house(), image, arguments, request, ready, lesson)
+        status = run_reference(house, image, arguments, request, ready, lesson)
     context.exit(status)
 
 
