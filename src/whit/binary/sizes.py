@@ -64,6 +64,12 @@ class Sizes(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...]
     is_by_symbols: bool
     modules: dict[str, str]
+    go_version: str = ""
+
+    @property
+    def relocations(self) -> int:
+        """Bytes that only tell the loader how to move a program that may lie anywhere."""
+        return sum(part.size for part in self.parts if part.package == RELOCATIONS)
 
     @property
     def unknown(self) -> int:
@@ -109,6 +115,7 @@ def sizes_of(facts: Facts, *, by_symbol: bool = True) -> Sizes:
         parts=parts,
         is_by_symbols=symbols is not None,
         modules={name: modules.of(name) for name in {*ledger.packages, ROUNDING, ""}},
+        go_version=facts.go.version if facts.go else "",
     )
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from whit.binary.deadcode import find_dead_code
 from whit.binary.facts import Facts, read_facts
-from whit.binary.sizes import RELOCATIONS, Sizes, sizes_of
+from whit.binary.sizes import Sizes, sizes_of
 from whit.build.ends import End, Where, parse_end
 from whit.build.events import Listener, unheard
 from whit.build.house import open_house
@@ -112,8 +112,8 @@ def weigh_program(name: str, data: memoryview, *, by_symbol: bool = True) -> Wei
             leaves=tuple(_leaves(sizes, ())),
             unknown=sizes.unknown,
             dead_code=find_dead_code(facts) if facts.go is not None else None,
-            go_version=facts.go.version if facts.go is not None else "",
-            relocations=sum(p.size for p in sizes.parts if p.package == RELOCATIONS),
+            go_version=sizes.go_version,
+            relocations=sizes.relocations,
             note=_note(facts),
         )
 
@@ -269,6 +269,12 @@ def _weigh_layers(
         with stream:
             scale.add(stream)
     weighed = scale.weighed()
+    programs = [
+        weighed.programs[file.digest]
+        for file in weighed.files
+        if not file.gone and file.digest in weighed.programs
+    ]
+    releases = {sizes.go_version for sizes in programs}
     steps = _steps(manifest, open_blob)
     disk, files = [0] * len(manifest.layers), [0] * len(manifest.layers)
     for file in weighed.files:
@@ -295,6 +301,8 @@ def _weigh_layers(
         leaves=tuple(_file_leaves(weighed)),
         layers=layers,
         wasted=waste_in(weighed.files),
+        go_version=releases.pop() if len(releases) == 1 else "",
+        relocations=sum(sizes.relocations for sizes in programs),
         note=f"{count_text(missing, 'foreign layer')} not here, and not counted" if missing else "",
     )
 
@@ -328,6 +336,6 @@ def _go_sizes(data: memoryview, *, by_symbol: bool) -> Sizes | None:
     """None for a program that is not Go's, or cannot be read."""
     try:
         facts = read_facts(data)
-        return sizes_of(facts, by_symbol=by_symbol) if facts.go is not None else None
+        return sizes_of(facts, by_symbol=by_symbol) if facts.table is not None else None
     except WhitError:
         return None

@@ -44,8 +44,9 @@ class Waste(msgspec.Struct, frozen=True, order=True):
 
 
 class Weight(msgspec.Struct, frozen=True):
-    """`compressed` is what a registry holds, or a program as one gzip layer would. `dead_code` and
-    `go_version` are said of a program that is Go's. `relocations` are bytes that only tell the
+    """`compressed` is what a registry holds, or a program as one gzip layer would. `dead_code` is
+    said of a program that is Go's; `go_version` too, and of an image whose programs are all of one
+    release. `relocations` are bytes that only tell the
     loader how to move a program that may lie anywhere. `note` says what cannot be seen.
     """
 

@@ -10,9 +10,10 @@ import msgspec
 
 from whit.model.weight import Weight
 from whit.report.size import View, counted, views_of
-from whit.report.words import aligned, percent, printable, signed, size_text
+from whit.report.words import aligned, listed, percent, printable, signed, size_text
 
 _MARKDOWN_ROWS = 10
+_INTERNAL = frozenset(("internal", "vendor"))
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -58,26 +59,60 @@ def change_lines(before: Weight, after: Weight, view: View) -> list[str]:
             lines.append(f"and {len(found) - len(shown):,} more, {signed(rest)} together")
     if len(lines) == 1 + len(rows):
         lines += ["", "nothing differs in what was asked for"]
-    toolchain = toolchain_line(before, after)
-    return [*lines, "", toolchain] if toolchain else lines
+    return lines + cause_lines(before, after)
 
 
-def toolchain_line(before: Weight, after: Weight) -> str:
-    """What another Go release alone has done: to the packages of std that both programs have."""
-    old, new = before.go_version, after.go_version
-    if not old or not new or old == new:
-        return ""
-    sizes = [_of_std(weight) for weight in (before, after)]
-    both = sizes[0].keys() & sizes[1].keys()
-    grown = sum(sizes[1][name] - sizes[0][name] for name in both)
-    return f"{old} to {new}: {signed(grown)} in the {len(both)} packages of std that both have"
+def cause_lines(before: Weight, after: Weight) -> list[str]:
+    """What is not the program's doing: another Go release, and position independence."""
+    lines = []
+    toolchain = toolchain_of(before, after)
+    if toolchain is not None:
+        text = f"{signed(toolchain.own)} in the packages of std that both have or only std imports"
+        if toolchain.others:
+            names = listed([name for name, _ in toolchain.others], 3)
+            text += f"; {signed(sum(size for _, size in toolchain.others))} in {names}"
+        lines.append(f"{toolchain.before} to {toolchain.after}: {text}")
+    if bool(before.relocations) is not bool(after.relocations):
+        said = "position independent now" if after.relocations else "no longer position independent"
+        size = after.relocations - before.relocations
+        lines.append(f"{said}: {signed(size)} of relocations")
+    return ["", *lines] if lines else []
+
+
+class Toolchain(msgspec.Struct, frozen=True):
+    """What another Go release changed. `own` are bytes of packages that both programs have, or that
+    nobody but std can import; `others` are packages of std that only one has, the largest first:
+    who brings those in a program alone does not say.
+    """
+
+    before: str
+    after: str
+    own: int
+    others: tuple[tuple[str, int], ...]
+
+
+def toolchain_of(before: Weight, after: Weight) -> Toolchain | None:
+    """None where both are of one release, or none is known."""
+    if not before.go_version or not after.go_version or before.go_version == after.go_version:
+        return None
+    old, new = _of_std(before), _of_std(after)
+    own, others = 0, []
+    for name in {*old, *new}:
+        grown = new[name] - old[name]
+        if (name in old and name in new) or _INTERNAL.intersection(name.split("/")):
+            own += grown
+        else:
+            others.append((name, grown))
+    others.sort(key=lambda one: (-abs(one[1]), one[0]))
+    return Toolchain(before.go_version, after.go_version, own, tuple(others))
 
 
 def _of_std(weight: Weight) -> Counter[str]:
     found: Counter[str] = Counter()
     for leaf in weight.leaves:
-        if leaf.origin == "std":
-            found[leaf.place[1]] += leaf.size
+        module, package = leaf.place[-3:-1] if len(leaf.place) > 2 else ("", "")
+        if module == "std":
+            found[package] += leaf.size
     return found
 
 
@@ -129,8 +164,7 @@ def change_markdown(before: Weight, after: Weight, view: View) -> list[str]:
             cells = (f"`{_cell(c.name)}`", signed(c.size), size_text(c.before), size_text(c.after))
             lines.append(f"| {' | '.join(cells)} |")
         lines += ["", "</details>"]
-    toolchain = toolchain_line(before, after)
-    return [*lines, "", toolchain] if toolchain else lines
+    return lines + cause_lines(before, after)
 
 
 def _cell(text: str) -> str:
@@ -146,5 +180,7 @@ def change_document(before: Weight, after: Weight, view: View) -> dict[str, obje
             what.replace(" ", "_"): {"before": old, "after": new}
             for what, old, new in _totals(before, after)
         },
+        "toolchain": toolchain_of(before, after),
+        "relocations": {"before": before.relocations, "after": after.relocations},
         "views": {by: changes(before, after, by, view) for by in views_of(after, view)},
     }

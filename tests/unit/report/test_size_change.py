@@ -4,6 +4,8 @@ import json
 import re
 from importlib.resources import files
 
+import msgspec
+
 from whit.model.weight import Leaf, Weight
 from whit.report.size import View
 from whit.report.size_change import change_document, change_lines, change_markdown, changes
@@ -46,6 +48,36 @@ def test_text():
 
 def test_the_same_twice_says_so():
     assert change_lines(AFTER, AFTER, View())[-1] == "nothing differs in what was asked for"
+
+
+def std(version: str, relocations: int = 0, **packages: int) -> Weight:
+    leaves = tuple(
+        Leaf(("std", name.replace("_", "/"), "f"), size, ".text", "std")
+        for name, size in packages.items()
+    )
+    weighed = weight("app", a=10)
+    return msgspec.structs.replace(
+        weighed, leaves=weighed.leaves + leaves, go_version=version, relocations=relocations
+    )
+
+
+def test_what_another_go_release_did_is_named():
+    old = std("go1.21.13", net_http=500, sort=30)
+    new = std("go1.26.8", net_http=300, net_http_internal=310, slices=50, vendor_x=5)
+    assert change_lines(old, new, View())[-1] == (
+        "go1.21.13 to go1.26.8: +115 B in the packages of std that both have or only std imports; "
+        "+20 B in slices, sort"
+    )
+    assert not any("go1.26.8" in line for line in change_lines(new, new, View()))
+
+
+def test_what_position_independence_costs_is_named():
+    old, new = std("go1.26.8", net_http=500), std("go1.26.8", 2_600_000, net_http=500)
+    assert change_lines(old, new, View())[-1] == (
+        "position independent now: +2.60 MB of relocations"
+    )
+    assert change_markdown(new, old, View())[-1].startswith("no longer position independent: -2.60")
+    assert change_document(old, new, View())["relocations"] == {"before": 0, "after": 2_600_000}
 
 
 def test_markdown_keeps_its_tables_whole():
