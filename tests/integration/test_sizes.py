@@ -75,6 +75,9 @@ def test_with_symbols_data_is_what_the_linker_says(place: Path):
     sizes, elf = read(full), read_facts(memoryview(full)).elf
     assert sizes.is_by_symbols
     assert sizes.unknown < 0.03 * sizes.total
+    packages = {part.package for part in sizes.parts}
+    assert "(assembly)" in packages
+    assert "(C code)" not in packages
     found: Counter[str] = Counter()
     for part in sizes.parts:
         # In .rodata a variable is also charged with the strings that only it points at.

@@ -91,6 +91,8 @@ def _symbol_claim(ledger: Ledger, symbols: Symbols) -> Claim:
     for index, (name, kind) in enumerate(zip(symbols.names, symbols.kinds.tolist(), strict=True)):
         if kind == STT_FUNC or name.endswith("*") or name in _REGIONS:
             continue
+        if name.startswith(_TYPES):
+            continue  # type data says whose it is
         some.append(index)
         owners.append(ledger.own(package_of(name), name))
     chosen = np.array(some, np.int64)
@@ -101,6 +103,10 @@ def _symbol_claim(ledger: Ledger, symbols: Symbols) -> Claim:
 _REGIONS = frozenset(
     {"runtime.pclntab", "runtime.types", "runtime.rodata", "runtime.text", "go:funcdesc"}
 )
+
+
+# Until Go 1.19 with a dot; no package is called by a word of the language.
+_TYPES = ("type.", "type:")
 
 
 def _type_claim(ledger: Ledger, types: Types) -> Claim:

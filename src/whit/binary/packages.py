@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from whit.binary.goinfo import GoInfo
 
 C_CODE = "(C code)"
+ASSEMBLY = "(assembly)"
 GENERATED = "(generated)"
 STD = "std"
 UNKNOWN = "(unknown)"
@@ -27,7 +28,7 @@ _STD = re.compile(
 )
 _GENERATED = re.compile(r"^(?:type|go):(?:\.(?:eq|hash)\.|itab\.)")
 _PARTS = dict.fromkeys(("github.com", "gitlab.com", "bitbucket.org", "golang.org"), 2)
-_SHAPED = ("go.shape.", "go.itab.", "type..")
+_SHAPED = ("go.shape.", "go.itab.", "go.(", "type..")  # before Go 1.20 with dots
 
 
 def package_of(name: str) -> str:

@@ -22,12 +22,13 @@ from whit.binary.facts import Facts
 from whit.binary.intervals import Range
 from whit.binary.ledger import ROUNDING, Ledger, Numbers, Part
 from whit.binary.moduledata import Landmarks, read_landmarks
-from whit.binary.packages import C_CODE, Modules, package_of, packages_of
+from whit.binary.packages import ASSEMBLY, C_CODE, Modules, package_of, packages_of
 from whit.binary.symtab import STT_FUNC, Symbols, read_symbols
 from whit.binary.tables import SECTION, Records, book_tables, function_names, read_records
 
 RELOCATIONS = "(relocations)"
 PACKED = "(packed by UPX)"
+_CGO = "runtime/cgo"
 # Sections that are nobody's: what they are for is all there is to say.
 _PURPOSES = (
     (".debug", "(debug information)"),
@@ -108,6 +109,8 @@ def sizes_of(facts: Facts, *, by_symbol: bool = True) -> Sizes:
         book_tables(ledger, table, records, main)
     ranges = _book_sections(ledger, elf, records, landmarks, symbols)
     book_data(ledger, elf, ranges, records, landmarks, symbols)
+    if _CGO not in ledger.packages:  # then what names no package is assembly
+        ledger.packages = [ASSEMBLY if p == C_CODE else p for p in ledger.packages]
     parts = tuple(ledger.parts(facts.size, by_symbol=by_symbol))
     modules = Modules(facts.go, is_obfuscated=facts.is_obfuscated)
     return Sizes(

@@ -28,6 +28,7 @@ from whit.binary.packages import (
         ("type:.hash.struct { a.b int }", GENERATED),
         ("go:itab.*os.File,io.Reader", "os"),
         ("go:buildid", GENERATED),
+        ("go.(**mspan).runtime.base", GENERATED),
         ("_cgo_topofstack", C_CODE),
         ("memcpy", C_CODE),
     ],
