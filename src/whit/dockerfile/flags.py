@@ -39,7 +39,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     import difflib  # noqa: PLC0415 - only on errors
 
     names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), list(names), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word.lower(), list(names), n=1, cutoff=0.6)
     return f"did you mean {names[close[0]]!r}?" if close else None
 
 

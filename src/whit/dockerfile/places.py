@@ -28,6 +28,8 @@ _NAMED = tuple(
 
 def word_of(message: str) -> str:
     """The word of the file that a message is about, as far as it can be told."""
+    if " ended with status " in message:
+        return ""  # it quotes a whole command, and no word of that is at fault
     return next((found[1] for named in _NAMED if (found := named.search(message))), "")
 
 

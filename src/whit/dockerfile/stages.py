@@ -199,6 +199,8 @@ class _Planner:
         if not missing:
             return None
         declared = [argument.name for arg in self._before for argument in arg.arguments]
+        if missing[0] in declared:
+            return f"it has no value of its own: give it one by --build-arg {missing[0]}=…"
         close = did_you_mean(missing[0], [*declared, *self._globals])
         return f"no ARG before the first FROM sets {missing[0]}" + (f"; {close}" if close else "")
 

@@ -177,6 +177,8 @@ def _missing(source: Stack, pattern: str, where: str) -> NoSuchSource:
     hint = did_you_mean(parts[-1], names) if parts else None
     if hint is None and pattern.startswith(("/", "../")) and where == "the build context":
         hint = f"paths begin at the context's own directory, so this is {'/'.join(parts)} in it"
+    here = where == "the build context"
+    hint = hint or ("make it before the build, or is it named otherwise?" if here else None)
     return NoSuchSource(f"{pattern} is not in {where}", hint=hint or "is it spelled so?")
 
 
