@@ -218,21 +218,78 @@ def test_a_contract_is_a_referrer_of_its_image(
     digest = out.rpartition("@")[2]
     found = olareg.get(f"/v2/team/app/referrers/{digest}")["manifests"]
     assert isinstance(found, list)
-    assert [one["artifactType"] for one in found] == ["application/vnd.whit.contract.v1+json"]
+    assert [one["artifactType"] for one in found] == [CONTRACT]
     assert olareg.get("/v2/team/app/tags/list")["tags"] == ["1"]
 
 
-def _bill_of(subject: bytes, place: str) -> str:
+CONTRACT = "application/vnd.whit.contract.v1+json"
+BILL = "application/vnd.cyclonedx+json"
+
+
+@pytest.mark.registry
+def test_a_contract_is_read_from_a_referrer_of_an_image_without_a_label(
+    olareg: Olareg, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever wrote it, from a registry that lists referrers and one that knows a tag instead;
+    of this machine's image, and without a layer.
+    """
+    _log_in(olareg)
+    there = f"{olareg.host}/team/multi"
+    whit("copy", "multi:1", f"{there}:1")
+    monkeypatch.setenv("WHIT_STORE", "other-store")
+    _, said = whit("config", "show", f"{there}:1", status=1)
+    assert "carries no contract, and nothing in its registry says one" in said
+    host = "amd64" if os.uname().machine == "x86_64" else "arm64"
+    content = store.content(store.digest_of("multi:1"))
+    documents = [one for one in content.documents if b'"config"' in one.data]
+    (mine,) = [one for one in documents if _architecture(one.data, store) == host]
+    (other,) = [one for one in documents if one is not mine]
+    asks = {name: _contract(name) for name in ("DSN", "ANOTHER")}
+    # A bill, what claims to be a contract, the one of another machine, and the one.
+    _bill_of(mine.data, "a")
+    _bill_of(mine.data, "b", CONTRACT, b'{"env": "\\u001b[2J"}')
+    _bill_of(other.data, "c", CONTRACT, asks["ANOTHER"])
+    _bill_of(mine.data, "d", CONTRACT, asks["DSN"])
+    for place in "abcd":
+        whit("copy", f"oci:{place}", f"{there}:{place}")
+    with registry(tmp_path / "registry") as plain:
+        kept = f"{plain.host}/other/multi:1"
+        whit("copy", f"{there}:1", kept, "--referrers")
+        olareg.requests()
+        for name in (f"{there}:1", kept):
+            out, _ = whit("config", "show", name)
+            assert out.split()[:5] == ["DSN", "required", "where", "it", "is"]
+            assert "ANOTHER" not in out
+            _, said = whit("config", "check", name, status=1)
+            assert "DSN is required and not set: where it is" in said
+    layers = {layer["digest"] for layer in json.loads(mine.data)["layers"]}
+    assert not [line for line in olareg.requests() for layer in layers if layer in line]
+
+
+def _architecture(manifest: bytes, store: Store) -> str:
+    config = json.loads(manifest)["config"]
+    with store.open_blob(config["digest"], config["size"]) as blob:
+        return str(json.load(blob)["architecture"])
+
+
+def _contract(name: str) -> bytes:
+    variable = {"name": name, "required": True, "usage": "where it is"}
+    return json.dumps({"env": [variable], "version": 1}).encode()
+
+
+def _bill_of(
+    subject: bytes, place: str, kind: str = BILL, bill: bytes = b'{"bomFormat": "CycloneDX"}'
+) -> str:
     """Lay out an artifact about a manifest or index, and return its digest."""
-    empty, bill = b"{}", b'{"bomFormat": "CycloneDX"}'
+    empty = b"{}"
     media_type = json.loads(subject).get("mediaType", MEDIA_MANIFEST)
     manifest = json.dumps(
         {
             "schemaVersion": 2,
             "mediaType": MEDIA_MANIFEST,
-            "artifactType": "application/vnd.cyclonedx+json",
+            "artifactType": kind,
             "config": _descriptor("application/vnd.oci.empty.v1+json", empty),
-            "layers": [_descriptor("application/vnd.cyclonedx+json", bill)],
+            "layers": [_descriptor(kind, bill)],
             "subject": _descriptor(media_type, subject),
         }
     ).encode()
