@@ -97,7 +97,7 @@ SHARED static long call(long n, long a, long b, long c, long d)
 }
 #elif defined(__powerpc64__)
 __asm__(".globl _start\n_start:\naddis 2, 12, .TOC.-_start@ha\naddi 2, 2, .TOC.-_start@l\n"
-        "mr 3, 1\nclrrdi 1, 1, 4\nli 0, 0\nstdu 0, -128(1)\nbl start\nnop\n");
+        "mr 3, 1\nclrrdi 1, 1, 4\nli 0, 0\nstdu 0, -128(1)\nbl start\n");
 SHARED static long call(long n, long a, long b, long c, long d)
 {
     register long r0 __asm__("r0") = n, r3 __asm__("r3") = a, r4 __asm__("r4") = b;
