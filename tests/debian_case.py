@@ -113,6 +113,7 @@ class Repository:
         place.mkdir(parents=True, exist_ok=True)
         self.certificate.write_text(str(self.key.extract_certificate()))
         self._stanzas: list[str] = []
+        self.machines: tuple[str, ...] = ("amd64",)
 
     def add(
         self, name: str, version: str = "1.0", *entries: Entry, data: bytes = b"", **fields: str
@@ -135,14 +136,16 @@ class Repository:
     ) -> Path:
         """Write indexes and InRelease; the latter's path."""
         suite = self.place / "dists" / self.codename
-        index = suite / "main/binary-amd64"
-        index.mkdir(parents=True, exist_ok=True)
-        text = "\n".join(self._stanzas).encode()
         lines = []
-        for name, data in (("Packages", text), ("Packages.xz", lzma.compress(text))):
-            (index / name).write_bytes(data)
-            digest = hashlib.sha256(data).hexdigest()
-            lines.append(f" {digest} {len(data)} main/binary-amd64/{name}\n")
+        for machine in self.machines:
+            own = f"Package: of-{machine}\nVersion: 1\nArchitecture: {machine}\n"
+            text = "\n".join((*self._stanzas, own)).encode()
+            index = suite / f"main/binary-{machine}"
+            index.mkdir(parents=True, exist_ok=True)
+            for name, data in (("Packages", text), ("Packages.xz", lzma.compress(text))):
+                (index / name).write_bytes(data)
+                digest = hashlib.sha256(data).hexdigest()
+                lines.append(f" {digest} {len(data)} main/binary-{machine}/{name}\n")
         until = f"Valid-Until: {_date(valid_until)}\n" if valid_until else ""
         release = (
             f"Origin: Test\nCodename: {codename or self.codename}\nDate: {_date(date)}\n{until}"

@@ -5,10 +5,12 @@ import json
 import shutil
 import subprocess
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from pysequoia import Tsk
@@ -227,16 +229,45 @@ def test_without_a_mirror_the_error_says_how_to_name_one(
     assert "error[A001]" in said
 
 
+def test_several_platforms_are_an_index(repository: Repository, project: Path):
+    repository.machines = ("amd64", "arm64")
+    repository.publish(NOW)
+    words = ("base", "static", "--platform", "linux/amd64,linux/arm64")
+    out, _ = whit(*words, "--to", "oci:layout", cwd=project)
+    index = json.loads((project / "layout/index.json").read_text())["manifests"][0]
+    assert index["mediaType"] == "application/vnd.oci.image.index.v1+json"
+    assert index["digest"] == out.partition("@")[2]
+    document = (project / "layout/blobs/sha256" / index["digest"][7:]).read_text()
+    platforms = [one["platform"]["architecture"] for one in json.loads(document)["manifests"]]
+    assert platforms == ["amd64", "arm64"]
+    locked = (project / "whit.lock").read_text()
+    assert all(f'"debian12/{machine}/static"' in locked for machine in platforms)
+    # A mirror that is in the middle of an update for one of them.
+    (project / "whit.lock").unlink()
+    shutil.rmtree(open_house().cache)
+    for path in (repository.place / "dists/bookworm/main/binary-arm64").iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    _, said = whit(*words, cwd=project, status=1)
+    assert "error[A005]: bookworm for linux/arm64: " in said
+    assert "or leave linux/arm64 out" in said
+
+
 # ---- mirrors over HTTP --------------------------------------------------------------------------
 
 
 @contextmanager
-def served(place: Path) -> Iterator[tuple[str, list[str]]]:
+def served(
+    place: Path, logins: list[tuple[str | None, str | None]] | None = None
+) -> Iterator[tuple[str, list[str]]]:
     asked: list[str] = []
+    logins = [] if logins is None else logins
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            logins.append((self.headers["Authorization"], self.headers["Proxy-Authorization"]))
+            # A proxy is asked for whole URLs.
+            self.path = urlsplit(self.path).path
             super().do_GET()
 
         def log_message(self, *_: object) -> None:
@@ -265,6 +296,31 @@ def test_a_mirror_over_http_gives_the_same_base(repository: Repository, project:
         asked.clear()
         whit("base", "static", "--mirror", url, cwd=project)
         assert asked == []
+
+
+@pytest.mark.parametrize("way", ["environment", "apt"])
+def test_a_mirror_is_asked_through_a_proxy(
+    repository: Repository, project: Path, monkeypatch: pytest.MonkeyPatch, way: str
+):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    logins: list[tuple[str | None, str | None]] = []
+    with served(repository.place.parent, logins) as (url, asked):
+        proxy = url.replace("http://", "http://me:se%40cret@")
+        if way == "environment":
+            monkeypatch.setenv("http_proxy", proxy)
+        else:
+            (project / "apt.conf").write_text(f'Acquire {{ http {{ Proxy "{proxy}"; }}; }};\n')
+            monkeypatch.setenv("APT_CONFIG", str(project / "apt.conf"))
+        mirror = "http://you:hidden@mirror.invalid/archive"
+        _, said = whit("base", "static", "--mirror", mirror, cwd=project)
+        assert "http://mirror.invalid/archive/dists/bookworm/InRelease" in asked
+        basic = [f"Basic {b64encode(login).decode()}" for login in (b"you:hidden", b"me:se@cret")]
+        assert set(logins) == {tuple(basic)}
+        repository.place.joinpath("dists/bookworm/InRelease").unlink()
+        _, more = whit("base", "update", "--mirror", mirror, cwd=project, status=3)
+    assert "http://mirror.invalid/archive/dists/bookworm/InRelease answered 404" in more
+    assert "hidden" not in said + more + (project / "whit.lock").read_text()
 
 
 @pytest.mark.docker

@@ -198,6 +198,46 @@ def test_a_base_of_a_registry_is_locked_by_its_digest(project: Path, tmp_path: P
     assert whit("build", "--base", name, "--offline", cwd=project)[0] == out
 
 
+@pytest.mark.go
+@pytest.mark.parametrize("place", ["oci:layout", "oci-archive:base.tar", "docker-archive:base.tar"])
+def test_a_base_in_a_file_is_locked_by_its_digest(tmp_path: Path, store: Store, place: str):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+        add_image(store, tmp_path / name, RunDocument(), f"{name}:1")
+    shutil.copytree(HELLO, tmp_path / "hello")
+    here = tmp_path / "hello"
+    words = ("build", "--base", place)
+    whit("copy", "first:1", place, cwd=here)
+    _, said = whit(*words, "--frozen", cwd=here, status=1)
+    assert "error[C007]" in said
+    out, _ = whit(*words, cwd=here)
+    whit("lock", "--update", cwd=here)
+    assert f'[base."{place}"]' in (here / "whit.lock").read_text()
+    assert whit(*words, "--frozen", cwd=here)[0] == out
+    for path in ("layout", "base.tar"):
+        shutil.rmtree(here / path, ignore_errors=True)
+        (here / path).unlink(missing_ok=True)
+    whit("copy", "second:1", place, cwd=here)
+    _, said = whit(*words, "--frozen", cwd=here, status=1)
+    assert f"error[C007]: --frozen: {place} for linux/amd64 is sha256:" in said
+    other, said = whit(*words, cwd=here)
+    assert f"warning: {place} is another image than before" in said
+    assert other != out
+    assert whit(*words, "--frozen", cwd=here)[0] == other
+
+
+@pytest.mark.gcc
+def test_a_symbol_that_the_base_lacks_is_named(tmp_path: Path, store: Store):
+    glibc_root(tmp_path / "root")
+    add_image(store, tmp_path / "root", RunDocument(), "ground:1")
+    app = compiled(tmp_path)
+    app.write_bytes(app.read_bytes().replace(b"GLIBC_2.34\0", b"GLIBC_2.99\0"))
+    _, said = whit("build", "./app", "--base", "ground:1", cwd=tmp_path, status=1)
+    assert "error[A009]: the program cannot run on ground:1, which lacks:" in said
+    assert "library GLIBC_2.99 of libc.so.6 (__libc_start_main)" in said
+
+
 # ---- shells -------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ import msgspec
 from whit.bases.debian.sets import parse_order
 from whit.build.bases import Base, Bases, Elsewhere, Locked
 from whit.build.ends import Where, parse_end
-from whit.build.events import Listener
+from whit.build.events import Listener, Warned
 from whit.build.house import House
 from whit.build.lock import Lock, read_lock, write_lock
 from whit.build.registries import Registries
@@ -65,8 +65,8 @@ def ground_of(
         image = bases.made(text, platform)
     else:
         image = _found(text, platform, bases)
-        if parse_end(text).where is Where.REGISTRY:
-            _note(request, text, image)
+        if parse_end(text).where is not Where.STORE:
+            _note(request, text, image, listen)
     own = image.platform
     if (own.os, own.architecture) != (platform.os, platform.architecture):
         raise CannotStandOn(
@@ -114,21 +114,26 @@ def _found(text: str, platform: Platform, bases: Bases) -> Image:
     return bases.brought(end, platform)
 
 
-def _note(request: Request, text: str, image: Image) -> None:
-    """Write its digest into whit.lock, where there is another or none."""
+def _note(request: Request, text: str, image: Image, listen: Listener) -> None:
+    """Write its digest into whit.lock, where there is another or none. Of a registry the locked
+    one was taken; a layout, an archive or an engine has what it has.
+    """
     path, platform = lock_path(request), str(image.platform)
     lock = read_lock(path) or Lock()
     known = lock.base.get(text, {})
-    if known.get(platform) == image.manifest_digest or "@sha256:" in text:
+    before, now = known.get(platform) or known.get("", ""), str(image.manifest_digest)
+    if before == now or "@sha256:" in text:
         return
     if request.is_frozen:
         raise Drifted(
-            f"--frozen: {text} for {platform} is {image.manifest_digest}, and {path} says "
-            f"{known.get(platform, 'nothing')}",
+            f"--frozen: {text} for {platform} is {now}, and {path} says {before or 'nothing'}",
             hint="build once without --frozen; commit whit.lock with the source",
         )
-    digests = {**known, platform: str(image.manifest_digest)}
-    write_lock(path, msgspec.structs.replace(lock, base={**lock.base, text: digests}))
+    if before:
+        listen(Warned(f"{text} is another image than before: {before[:19]} -> {now[:19]}"))
+    write_lock(
+        path, msgspec.structs.replace(lock, base={**lock.base, text: {**known, platform: now}})
+    )
 
 
 def _ground(text: str, digest: str, base: Base) -> Ground:

@@ -103,13 +103,20 @@ def check_login(
     Transport(endpoint, authority, Patience()).request("GET", "/v2/", accept=(200,), scopes=())
 
 
-def base_digests(name: str, registries: Registries) -> dict[str, str]:
-    """What a base image is now: its digest under "", and those of its platforms.
+def base_digests(name: str, registries: Registries, store: Store, directory: str) -> dict[str, str]:
+    """What a base image is now, wherever it lies: its digest under "", and those of its platforms.
 
-    Errors: those of the R pages.
+    Errors: those of its place.
     """
-    reference = remote(name)
-    _, document = resolve(reference, registries.sources(reference))
+    from whit.build.copy import open_origin
+    from whit.build.ends import Where, parse_end
+
+    end = parse_end(name)
+    if end.where in (Where.REGISTRY, Where.STORE):
+        reference = remote(end.name)
+        _, document = resolve(reference, registries.sources(reference))
+    else:
+        document = open_origin(end, None, registries, store, directory).content.root
     found = {"": str(document.digest)}
     if document.is_index:
         found |= {platform_text(e.platform): e.digest for e in entries_of(document)}

@@ -45,9 +45,11 @@ def command(
     refuses every difference.
     """
     from whit.build.call import request_of
+    from whit.build.house import open_house
     from whit.build.lock import differences, inputs_of, read_lock, updated, write_lock
     from whit.build.registries import Registries, base_digests
     from whit.build.request import lock_path
+    from whit.store.blobs import Store
 
     request = request_of(source, {}, config=config, insecure=insecure, offline=offline)
     path = lock_path(request)
@@ -58,7 +60,11 @@ def command(
     found = inputs_of(request, _go_version(request), before)
     after = found
     if update:
-        after = updated(before, found, names, lambda name: base_digests(name, registries))
+        store = Store.open(open_house().store)
+        after = updated(
+            before, found, names, lambda n: base_digests(n, registries, store, request.directory)
+        )
+        store.close()
     drift = differences(before, after) if before else ()
     if as_json:
         document = [{"name": d.name, "locked": d.locked, "found": d.found} for d in drift]

@@ -65,7 +65,7 @@ def _layer(order: Order, chosen: Chosen, kitchen: Kitchen) -> tuple[Layer, bool]
         if store.is_intact(layer.digest, layer.size):
             return layer, True
     with kitchen.larder.workspace() as place:
-        files = package_files(chosen.packages, order.codename, kitchen)
+        files = package_files(chosen.packages, order, kitchen)
         tree = tree_of(order, files, place)
         layer = store.write_layer(tree, compression, f"{order.kind} of {order.distro}")
     store.steps.put(key, msgspec.json.encode(layer))
@@ -73,10 +73,10 @@ def _layer(order: Order, chosen: Chosen, kitchen: Kitchen) -> tuple[Layer, bool]
 
 
 def package_files(
-    packages: tuple[Candidate, ...], codename: str, kitchen: Kitchen
+    packages: tuple[Candidate, ...], order: Order, kitchen: Kitchen
 ) -> tuple[tuple[str, str], ...]:
     """(path, name) of each package, fetched where it is not here. Errors: those of the A pages."""
-    urls = urls_of(kitchen.settings, codename, kitchen.home)
+    urls = urls_of(kitchen.settings, order, kitchen.home)
     return tuple(
         (kitchen.larder.package(one, _url(one, urls)), one.name) for one in packages
     )  # fmt: skip

@@ -18,11 +18,11 @@ from whit.bases.debian.relations import named, resolve
 from whit.bases.debian.release import Release, day, read_release, refuse_old
 from whit.bases.debian.sets import Order, packages_of
 from whit.bases.debian.signature import MAX_BYTES, signed_text
-from whit.build.base.fetching import Larder, Mirror
+from whit.build.base.fetching import Larder, Mirror, shown
 from whit.build.base.mirrors import Source, sources_of
 from whit.build.lock import LockedBase, LockedPackage, LockedRelease
 from whit.build.settings import BaseSettings
-from whit.errors.bases import MirrorFailed, NoMirror, UntrustedRelease
+from whit.errors.bases import MirrorFailed, NoMirror, UntrustedRelease, WrongBytes
 from whit.model.names import Digest, digest_of
 
 
@@ -79,7 +79,7 @@ class Archive:
         self._indexes: list[Index] = []
         self._closing = ExitStack()
         try:
-            for source in sources_of(settings, order.codename, home):
+            for source in sources_of(settings, order.codename, order.architecture, home):
                 self._open(source, dates.get(source.suite, 0))
         except BaseException:
             self.close()
@@ -97,7 +97,7 @@ class Archive:
 
     def _open(self, source: Source, newest_date: int) -> None:
         directory = f"dists/{source.suite}"
-        what = f"{source.url}/{directory}/InRelease"
+        what = f"{shown(source.url)}/{directory}/InRelease"
         now = int(time.time())
         try:
             data = self._mirror.read(source.url, f"{directory}/InRelease", MAX_BYTES)
@@ -113,7 +113,13 @@ class Archive:
         release = read_release(signed.text, source.suite, wanted)
         if not self._allows_old:
             refuse_old(release, now, newest_date)
-        self._index(source, release, directory)
+        try:
+            self._index(source, release, directory)
+        except WrongBytes as error:
+            platform = self._order.platform
+            error.message = f"{source.suite} for {platform}: {error.message}"
+            error.hint = f"{error.hint}, or leave {platform} out"
+            raise
         self.releases[source.suite] = LockedRelease(
             date=day(release.date),
             valid_until=day(release.valid_until) if release.valid_until else "",
@@ -141,10 +147,11 @@ def from_archive(order: Order, archive: Archive) -> Chosen:
     return Chosen(packages, archive.releases)
 
 
-def urls_of(settings: BaseSettings, codename: str, home: str) -> dict[str, str]:
+def urls_of(settings: BaseSettings, order: Order, home: str) -> dict[str, str]:
     """Where the packages of each suite lie."""
     try:
-        return {source.suite: source.url for source in sources_of(settings, codename, home)}
+        known = sources_of(settings, order.codename, order.architecture, home)
+        return {source.suite: source.url for source in known}
     except NoMirror:
         return {}  # everything may be here already
 

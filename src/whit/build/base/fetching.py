@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, BinaryIO
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import msgspec
 
@@ -37,7 +37,8 @@ class Mirror:
 
     def __init__(self, *, offline: bool = False) -> None:
         self._offline = offline
-        self._pools: dict[str, Any] = {}
+        self._pools: dict[tuple[str, str], Any] = {}
+        self._proxies: dict[tuple[str, str], str] = {}
 
     def read(self, url: str, path: str, limit: int) -> bytes:
         """A small file. Errors: MirrorFailed."""
@@ -45,7 +46,7 @@ class Mirror:
         for chunk in self._chunks(f"{url}/{path}"):
             size += len(chunk)
             if size > limit:
-                raise MirrorFailed(f"{url}/{path} has more than {limit} bytes")
+                raise MirrorFailed(f"{shown(url)}/{path} has more than {limit} bytes")
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -58,7 +59,7 @@ class Mirror:
             try:
                 out.seek(0)
                 out.truncate()
-                _checked(self._chunks(f"{url}/{path}"), wanted, f"{url}/{path}", out)
+                _checked(self._chunks(f"{url}/{path}"), wanted, f"{shown(url)}/{path}", out)
             except MirrorFailed:
                 if number == len(paths):
                     raise
@@ -74,7 +75,7 @@ class Mirror:
             return _local(url.removeprefix("file:"))
         if self._offline:
             raise Offline(
-                f"--offline: {url} would have to be asked",
+                f"--offline: {shown(url)} would have to be asked",
                 hint="leave --offline out once: what is locked and fetched is kept",
             )
         return self._remote(url)
@@ -82,18 +83,19 @@ class Mirror:
     def _remote(self, url: str) -> Iterator[bytes]:
         import urllib3
 
-        plain = quote(url, safe="/:@%+~[]?=&,;")
+        plain = quote(shown(url), safe="/:@%+~[]?=&,;")
+        headers = urllib3.make_headers(basic_auth=_login(urlsplit(url)))
         try:
-            answer = self._pool(plain).request("GET", plain, preload_content=False)
+            answer = self._pool(plain).request("GET", plain, headers=headers, preload_content=False)
             try:
                 if answer.status != 200:
-                    raise MirrorFailed(f"{url} answered {answer.status}", hint=_HINT)
+                    raise MirrorFailed(f"{plain} answered {answer.status}", hint=_HINT)
                 yield from answer.stream(_CHUNK_BYTES, decode_content=False)
             finally:
                 answer.release_conn()
         except urllib3.exceptions.HTTPError as error:
             reason = getattr(error, "reason", None) or error
-            raise MirrorFailed(f"{url} cannot be fetched: {reason}", hint=_HINT) from None
+            raise MirrorFailed(f"{plain} cannot be fetched: {reason}", hint=_HINT) from None
 
     def _pool(self, url: str) -> Any:
         import urllib3
@@ -102,7 +104,12 @@ class Mirror:
         from whit.registry.connection import tls_context
 
         parts = urlsplit(url)
-        if parts.scheme not in self._pools:
+        place = (parts.scheme, parts.netloc)
+        if place not in self._proxies:
+            self._proxies[place] = _proxy(parts)
+        proxy = self._proxies[place]
+        key = (parts.scheme, proxy)
+        if key not in self._pools:
             options: dict[str, Any] = {
                 "timeout": urllib3.Timeout(connect=10.0, read=_STALL_SECONDS),
                 "retries": urllib3.Retry(
@@ -112,11 +119,28 @@ class Mirror:
             }  # fmt: skip
             if parts.scheme == "https":
                 options["ssl_context"] = tls_context(RegistrySettings())
-            proxy = _proxy(parts)
-            self._pools[parts.scheme] = (
-                urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+            self._pools[key] = (
+                urllib3.ProxyManager(
+                    shown(proxy),
+                    proxy_headers=urllib3.make_headers(proxy_basic_auth=_login(urlsplit(proxy))),
+                    **options,
+                )
+                if proxy
+                else urllib3.PoolManager(**options)
             )
-        return self._pools[parts.scheme]
+        return self._pools[key]
+
+
+def shown(url: str) -> str:
+    """The URL without a name and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in url else url
+
+
+def _login(parts: SplitResult) -> str | None:
+    """NAME:PASSWORD of a URL, as they are meant."""
+    login, at, _ = parts.netloc.rpartition("@")
+    return unquote(login) if at else None
 
 
 _HINT = "is the mirror right, and does it have this release? --mirror names another"
@@ -129,7 +153,11 @@ def _proxy(parts: SplitResult) -> str:
     if parts.hostname in ("localhost", "127.0.0.1", "::1") or proxy_bypass(parts.netloc):
         return ""
     known = getproxies_environment()
-    return known.get(parts.scheme, "") or known.get("all", "") or apt_proxy(parts.scheme)
+    return (
+        known.get(parts.scheme, "")
+        or known.get("all", "")
+        or apt_proxy(parts.scheme, parts.hostname or "")
+    )
 
 
 def _local(path: str) -> Iterator[bytes]:
@@ -182,7 +210,7 @@ class Larder:
         packed = [p for p in listed if p.endswith("/Packages.xz")] or list(listed)
         if not packed or plain is None:
             raise WrongBytes(
-                f"the Release below {url}/{directory} names no index for this machine",
+                f"the Release below {shown(url)}/{directory} names no index for this machine",
                 hint="does the mirror carry this architecture?",
             )
         path, wanted = packed[0], listed[packed[0]]
@@ -197,7 +225,7 @@ class Larder:
             with tempfile.TemporaryFile(dir=self._place) as file:
                 self._mirror.save(url, paths, wanted, file)
                 file.seek(0)
-                _checked(_unpacked(file, path), plain, f"{url}/{directory}/{path}", out)
+                _checked(_unpacked(file, path), plain, f"{shown(url)}/{directory}/{path}", out)
 
         return self._kept("indexes", plain, fetch)
 

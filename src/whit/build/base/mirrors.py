@@ -8,7 +8,6 @@ No mirror is known to whit by itself.
 
 import os
 import re
-import shlex
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -39,12 +38,12 @@ class Source(msgspec.Struct, frozen=True):
 
 
 def sources_of(
-    settings: BaseSettings, codename: str, home: str, apt: str = APT
+    settings: BaseSettings, codename: str, architecture: str, home: str, apt: str = APT
 ) -> tuple[Source, ...]:
     """The suites of a release, the main one first. Errors: NoMirror."""
     archive, security = settings.mirror, settings.security_mirror
     if not archive or ("security" in settings.suites and not security):
-        known = _known(apt) if not archive else ("", "")
+        known = _known(apt, codename, architecture) if not archive else ("", "")
         security = security or known[1] or _beside(archive or known[0])
         archive = archive or known[0]
     if not archive:
@@ -87,22 +86,35 @@ def _url(text: str, home: str) -> str:
 # ---- what apt asks ------------------------------------------------------------------------------
 
 
-def _known(apt: str) -> tuple[str, str]:
-    """The first mirrors of the archive and of security updates, "" for none."""
-    archive = security = ""
-    for url, suite, components in _entries(apt):
-        name = suite.strip("/").partition("/")[0].partition("-")[0]
-        if urlsplit(url).scheme not in SCHEMES or name not in _RELEASES or "main" not in components:
-            continue
-        if suite.endswith(("-security", "/updates")):
-            security = security or url
-        else:
-            archive = archive or url
+class _Entry(msgspec.Struct, frozen=True):
+    """A line or a stanza of apt's; no `machines` are all of them."""
+
+    url: str
+    suite: str
+    components: tuple[str, ...]
+    machines: tuple[str, ...] = ()
+
+
+def _known(apt: str, codename: str, architecture: str) -> tuple[str, str]:
+    """The first mirrors of the archive and of security updates for a machine, "" for none; before
+    all others those that apt asks for this very release.
+    """
+    found: dict[tuple[bool, bool], str] = {}
+    for entry in _entries(apt):
+        name = entry.suite.strip("/").partition("/")[0].partition("-")[0]
+        is_debian = name in _RELEASES and "main" in entry.components
+        is_for = not entry.machines or architecture in entry.machines
+        if urlsplit(entry.url).scheme in SCHEMES and is_debian and is_for:
+            is_security = entry.suite.endswith(("-security", "/updates"))
+            found.setdefault((is_security, name == codename), entry.url)
+    archive, security = (
+        found.get((one, True)) or found.get((one, False), "") for one in (False, True)
+    )
     return archive, security
 
 
-def _entries(apt: str) -> Iterator[tuple[str, str, list[str]]]:
-    """(URL, suite, components), in the order in which apt reads them (sources.list(5))."""
+def _entries(apt: str) -> Iterator[_Entry]:
+    """What apt asks, in the order in which it reads it (sources.list(5))."""
     parts = f"{apt}/sources.list.d"
     try:
         names = sorted(os.listdir(parts))
@@ -117,36 +129,50 @@ def _entries(apt: str) -> Iterator[tuple[str, str, list[str]]]:
             yield from _stanzas(text)
 
 
-def _lines(text: str) -> Iterator[tuple[str, str, list[str]]]:
+def _lines(text: str) -> Iterator[_Entry]:
     for line in text.splitlines():
-        words = re.sub(r"\[[^\]]*\]", " ", line.partition("#")[0]).split()
+        plain = line.partition("#")[0]
+        options = re.search(r"\[([^\]]*)\]", plain)
+        pairs = (word.partition("=") for word in (options[1].split() if options else ()))
+        machines = [value.split(",") for key, _, value in pairs if key == "arch"]
+        words = re.sub(r"\[[^\]]*\]", " ", plain).split()
         if len(words) >= 3 and words[0] == "deb":
-            yield words[1], words[2], words[3:]
+            yield _Entry(
+                words[1], words[2], tuple(words[3:]), tuple(machines[0] if machines else ())
+            )
 
 
-def _stanzas(text: str) -> Iterator[tuple[str, str, list[str]]]:
+def _stanzas(text: str) -> Iterator[_Entry]:
     plain = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     for stanza in re.split(r"\n[ \t]*\n", plain):
         fields = {name.lower(): value for name, value in fields_of(stanza.encode()).items()}
         is_off = fields.get("enabled", "yes").lower() in ("no", "false", "0", "off", "disable")
         if is_off or "deb" not in fields.get("types", "").split():
             continue
+        components, machines = (
+            tuple(fields.get(name, "").split()) for name in ("components", "architectures")
+        )
         for url in fields.get("uris", "").split():
             for suite in fields.get("suites", "").split():
-                yield url, suite, fields.get("components", "").split()
+                yield _Entry(url, suite, components, machines)
 
 
-def apt_proxy(scheme: str, apt: str = APT) -> str:
-    """The proxy that this host's apt goes through, where the environment names none."""
-    texts = [_text(f"{apt}/apt.conf")]
+def apt_proxy(scheme: str, host: str) -> str:
+    """The proxy that this host's apt goes through, where the environment names none; "" for the
+    direct way. apt's own program reads its configuration.
+    """
+    import subprocess
+
+    name = f"Acquire::{scheme}::Proxy"
     try:
-        names = sorted(os.listdir(f"{apt}/apt.conf.d"))
-    except OSError:
-        names = []
-    texts += [_text(f"{apt}/apt.conf.d/{name}") for name in names]
-    pattern = rf"(?im)^\s*Acquire::{scheme}::Proxy\s+(\"[^\"]*\"|\S+?)\s*;"
-    found = [match for text in texts for match in re.findall(pattern, text)]
-    proxy = "".join(shlex.split(found[-1])) if found else ""
+        done = subprocess.run(
+            ["apt-config", "dump", "--format", "%f=%v%n", name],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=10,
+        )  # fmt: skip
+    except (OSError, UnicodeDecodeError, subprocess.TimeoutExpired):
+        return ""
+    known = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    proxy = known.get(f"{name}::{host}") or known.get(name, "")
     return "" if proxy.upper() == "DIRECT" else proxy
 
 

@@ -67,7 +67,7 @@ def _packaged(platform: Platform, request: Request, house: House, store: Store) 
         kitchen, larder = counter.kitchen, counter.kitchen.larder
         with counter.archive(order) as archive:
             one = named(SHELL, archive)
-        ((path, _),) = package_files((one,), order.codename, kitchen)
+        ((path, _),) = package_files((one,), order, kitchen)
         with larder.workspace() as workspace:
             program = program_of(unpack(path, SHELL, workspace))
             with open_content(program.content) as stream:
