@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from whit.build.ends import End, Where
+from whit.build.ends import End, Where, parse_end
 from whit.build.events import Finished, Listener
 from whit.build.publish import one_image, push_text, write_file, write_index_archive
 from whit.build.registries import OpenAt, Registries, StoreMemory, StoreSink
@@ -23,7 +23,7 @@ from whit.model.image import Image
 from whit.model.names import Digest, Platform, Reference
 from whit.oci.contents import write_contents
 from whit.oci.documents import Descriptor
-from whit.oci.graph import Content, entries_of
+from whit.oci.graph import Content, entries_of, platform_text
 from whit.registry.hosts import remote
 from whit.registry.pull import describe, fetch_blobs, resolve
 from whit.registry.push import OpenBlobAt, push
@@ -120,6 +120,23 @@ def open_origin(
         return stream
 
     return Origin(content, bring, name, open_at)
+
+
+def base_digests(name: str, registries: Registries, store: Store, directory: str) -> dict[str, str]:
+    """What a base image is now, wherever it lies: its digest under "", and those of its platforms.
+
+    Errors: those of its place.
+    """
+    end = parse_end(name)
+    if end.where in (Where.REGISTRY, Where.STORE):
+        reference = remote(end.name)
+        _, document = resolve(reference, registries.sources(reference))
+    else:
+        document = open_origin(end, None, registries, store, directory).content.root
+    found = {"": str(document.digest)}
+    if document.is_index:
+        found |= {platform_text(e.platform): e.digest for e in entries_of(document)}
+    return found
 
 
 def receive(store: Store, blob: Descriptor, open_blob: Callable[[Digest], BinaryIO]) -> None:

@@ -309,6 +309,6 @@ def refusal(error: Exception, ground: Ground) -> CannotStandOn:
     said = str(error).partition(":\n")
     return CannotStandOn(
         f"the program cannot run on {ground.name}, which lacks:\n{said[2] or said[0]}",
-        hint="a larger base may have it (static, base-nossl, base, cc); --base auto takes along "
-        "what is needed",
+        hint="a larger base may have it (static, base-nossl, base, cc), or a newer one; "
+        "--base auto takes along what is needed",
     )

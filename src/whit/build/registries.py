@@ -16,12 +16,10 @@ from whit.errors.registry import Offline
 from whit.model.names import Digest, Reference
 from whit.model.registries import Patience, RegistrySettings
 from whit.oci.documents import Descriptor
-from whit.oci.graph import entries_of, platform_text
 from whit.registry.auth import Authority
 from whit.registry.client import Repository
 from whit.registry.credentials import Credential, find_credential
 from whit.registry.hosts import Endpoint, mirrors_of, origin_of, remote
-from whit.registry.pull import resolve
 from whit.registry.transport import Transport
 from whit.store.blobs import Store
 from whit.store.incoming import Receiver
@@ -101,26 +99,6 @@ def check_login(
     endpoint = origin_of(registry, {n: _placed(one, home) for n, one in settings.items()})
     authority = Authority(Credential(username, password, origin="the command line"))
     Transport(endpoint, authority, Patience()).request("GET", "/v2/", accept=(200,), scopes=())
-
-
-def base_digests(name: str, registries: Registries, store: Store, directory: str) -> dict[str, str]:
-    """What a base image is now, wherever it lies: its digest under "", and those of its platforms.
-
-    Errors: those of its place.
-    """
-    from whit.build.copy import open_origin
-    from whit.build.ends import Where, parse_end
-
-    end = parse_end(name)
-    if end.where in (Where.REGISTRY, Where.STORE):
-        reference = remote(end.name)
-        _, document = resolve(reference, registries.sources(reference))
-    else:
-        document = open_origin(end, None, registries, store, directory).content.root
-    found = {"": str(document.digest)}
-    if document.is_index:
-        found |= {platform_text(e.platform): e.digest for e in entries_of(document)}
-    return found
 
 
 def _placed(settings: RegistrySettings, home: str) -> RegistrySettings:

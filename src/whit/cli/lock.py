@@ -45,9 +45,10 @@ def command(
     refuses every difference.
     """
     from whit.build.call import request_of
+    from whit.build.copy import base_digests
     from whit.build.house import open_house
     from whit.build.lock import differences, inputs_of, read_lock, updated, write_lock
-    from whit.build.registries import Registries, base_digests
+    from whit.build.registries import Registries
     from whit.build.request import lock_path
     from whit.store.blobs import Store
 
