@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -251,6 +252,38 @@ def gone(yard: Yard) -> list[str]:
     while (left := yard.leftovers()) and time.monotonic() < end:
         time.sleep(0.05)
     return left
+
+
+ON_AN_OVERLAY = """set -e; cd "$1"; shift
+mkdir t; mount -t tmpfs t t; cd t; mkdir low up work both
+mount -t overlay o -o lowerdir=low,upperdir=up,workdir=work both
+export WHIT_CACHE=$PWD/both/cache
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "verb", "status", "said"),
+    [
+        ("", "build", 4, "error[S003]: overlayfs does not take the file system of"),
+        ("", "build", 4, "set WHIT_CACHE to a directory on a volume or a tmpfs"),
+        ("", "doctor", 0, "on which RUN of a Dockerfile cannot stack files"),
+        ("mount -o remount,ro both", "build", 4, "a directory that you can write with WHIT_CACHE"),
+    ],
+)
+def test_a_cache_where_nothing_can_be_stacked_is_named(
+    yard: Yard, context: Path, script: str, verb: str, status: int, said: str
+) -> None:
+    """As in a container, whose root is an overlay, or read-only."""
+    write(context, "FROM alpine\nRUN touch /x\n")
+    words = ["build", "-f", "Dockerfile", "."] if verb == "build" else [verb]
+    text = f'{ON_AN_OVERLAY}{script}\ncd ..; exec "$@"'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", text, "sh", str(context),
+         sys.executable, "-m", "whit.cli.entry", *words],
+        env=yard.env, cwd=context, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert said in done.stdout + done.stderr
 
 
 def test_a_kill_at_any_moment_leaves_the_next_build_right(tmp_path: Path) -> None:

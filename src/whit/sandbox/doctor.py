@@ -15,6 +15,7 @@ from whit.sandbox.host import cgroup_mode, find_program, has_id_mappers, read_ho
 
 _LITTLE_SPACE_BYTES = 1 << 30
 _ANSWER_SECONDS = 10
+_NOT_BELOW_OVERLAYS = ("overlay", "nfs", "nfs4", "cifs", "smb3", "vfat", "exfat", "ntfs3")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -44,6 +45,7 @@ def examine_host(store: Path, cache: Path | None = None) -> tuple[Finding, ...]:
         _cgroups(),
         _docker(),
         _disk(store),
+        *([_cache(cache)] if cache else []),
         _foreign_platforms(),
     )
 
@@ -144,8 +146,25 @@ def _disk(store: Path) -> Finding:
             "Store", "missing", f"{place} is not writable", "export WHIT_STORE=$HOME/whit"
         )
     if free_bytes < _LITTLE_SPACE_BYTES:
-        return Finding("Store", "limited", detail, "whit images prune")
+        return Finding("Store", "limited", detail, "whit images --prune")
     return Finding("Store", "ok", detail)
+
+
+def _cache(cache: Path) -> Finding:
+    """Steps of Dockerfiles are stacked there: not every file system lets overlayfs write on it."""
+    mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    above = {str(cache), *map(str, cache.parents)}
+    # The last of those that are mounted at the longest path is the one that shows.
+    place, kind = max(
+        ((words[4], words[words.index("-") + 1]) for words in mounts if words[4] in above),
+        key=lambda mount: len(mount[0]),
+        default=("/", "unknown"),
+    )
+    if kind in _NOT_BELOW_OVERLAYS:
+        detail = f"{place} is {kind}, on which RUN of a Dockerfile cannot stack files"
+        fix = "export WHIT_CACHE=DIRECTORY on a volume or a tmpfs"
+        return Finding("Cache", "limited", detail, fix)
+    return Finding("Cache", "ok", f"{kind} for {cache}")
 
 
 def _foreign_platforms() -> Finding:

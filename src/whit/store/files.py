@@ -32,29 +32,30 @@ RESUME_SECONDS = 86_400
 _NUMBERS = itertools.count()  # with the process id: a name no other writer has
 
 
-def refusal(directory: str, error: OSError) -> WhitError:
-    """Say what an OSError means for whoever wanted to write into the store."""
+def refusal(directory: str, error: OSError, what: str = "store") -> WhitError:
+    """Say what an OSError means for whoever wanted to write into the store, or the `cache`."""
+    variable = f"WHIT_{what.upper()}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull(
-            f"the disk under the store {directory} is full",
+            f"the disk under the {what} {directory} is full",
             hint="free some space (`whit images --prune` removes what no name points to), "
-            "or name another place with WHIT_STORE",
+            f"or name another place with {variable}",
         )
     reason = error.strerror or str(error)
     at = f" ({error.filename})" if isinstance(error.filename, str) else ""
     return StoreUnwritable(
-        f"cannot write the store {directory}: {reason}{at}",
-        hint="name a directory that you can write with WHIT_STORE",
+        f"cannot write the {what} {directory}: {reason}{at}",
+        hint=f"name a directory that you can write with {variable}",
     )
 
 
 @contextmanager
-def writing(directory: str) -> Iterator[None]:
+def writing(directory: str, what: str = "store") -> Iterator[None]:
     """Turn every OSError inside into StoreFull or StoreUnwritable."""
     try:
         yield
     except OSError as error:
-        raise refusal(directory, error) from error
+        raise refusal(directory, error, what) from error
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Snapshots:
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
-        with writing(directory):
+        with writing(directory, "cache"):
             os.makedirs(directory, mode=0o700, exist_ok=True)
             self._sweep()
 
@@ -69,7 +69,7 @@ class Snapshots:
     def draft(self) -> Iterator[Draft]:
         """A place to make a snapshot in; gone afterwards unless `settle` was called."""
         place = f"{self.directory}/draft-{os.getpid()}-{next(_NUMBERS)}"
-        with writing(self.directory):
+        with writing(self.directory, "cache"):
             os.mkdir(place, 0o700)
             lock = os.open(f"{place}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -88,7 +88,7 @@ class Snapshots:
         that found it may stand on it.
         """
         final = f"{self.directory}/{key[:_ID_DIGITS]}"
-        with writing(self.directory):
+        with writing(self.directory, "cache"):
             remove(draft.work)
             with open(f"{draft.path}/note", "w", encoding="utf-8", errors="replace") as file:
                 file.write(f"{key}\n{said}\n")

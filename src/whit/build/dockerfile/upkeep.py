@@ -41,7 +41,7 @@ def prune_cache(cache: str, now: float, keep_bytes: int = -1) -> int:
     entries = sorted(_entries(cache), key=lambda entry: entry.used)
     old = [entry for entry in entries if entry.used < now - _KINDS[entry.kind]]
     freed = 0
-    with writing(cache):
+    with writing(cache, "cache"):
         for entry in old:
             freed += _removed(entry, now)
         if keep_bytes < 0:
