@@ -101,6 +101,17 @@ def test_caches_that_cannot_be_used_are_warnings(tmp_path: Path, context: Path) 
     assert "error[W002]" in yard.build(context, "--cache-to", "type=gha", status=2)
 
 
+def test_a_place_that_is_none_is_refused_before_anything_is_built(
+    tmp_path: Path, context: Path
+) -> None:
+    yard = machine(tmp_path / "here")
+    write(context, FILE, one="1")
+    for option in ("--cache-to", "--cache-from"):
+        said = yard.build(context, option, "type=inline", status=2)
+        assert f"error[W002]: {option} 'type=inline'" in said
+        assert "FROM" not in said
+
+
 def test_arguments_are_not_in_what_is_given_away(tmp_path: Path, context: Path) -> None:
     cache = tmp_path / "kept"
     write(context, FILE, one="1")

@@ -85,6 +85,7 @@ def build_dockerfile(request: Request, asked: Asked, house: House, listen: Liste
     """Build, store and publish. Errors: those of the language, the steps and the destinations."""
     from whit.build.dockerfile.answering import Answering
 
+    _check_places(asked)
     answering = Answering(request, asked, house, listen)
     listen = answering.hear
     store = Store.open(house.store)
@@ -113,6 +114,17 @@ def build_dockerfile(request: Request, asked: Asked, house: House, listen: Liste
         return built
     finally:
         store.close()
+
+
+def _check_places(asked: Asked) -> None:
+    """Before anything is built, not after. Errors: UsageError, BadName."""
+    if asked.cache_from or asked.cache_to:
+        from whit.build.dockerfile.exchange import parse_place
+
+        for place in asked.cache_from:
+            parse_place(place, "--cache-from")
+        for place in asked.cache_to:
+            parse_place(place, "--cache-to")
 
 
 def _own_name(directory: str) -> str:
