@@ -1,5 +1,6 @@
 """A build of Go source that nothing changed for answers from a note; any change is built."""
 
+import json
 import os
 import subprocess
 import sys
@@ -139,17 +140,22 @@ def test_another_go_is_another_build(project: Project, tmp_path: Path):
 
 
 @pytest.mark.parametrize("harm", ["flip", "remove"])
-def test_a_store_that_changed_is_built_into(project: Project, harm: str):
+@pytest.mark.parametrize("blob", ["layer", "config", "manifest"])
+def test_a_store_that_changed_is_built_into(project: Project, harm: str, blob: str):
     reference = project.settle()
     store = Path(os.environ["WHIT_STORE"])
-    blobs = sorted((store / "blobs/sha256").iterdir(), key=lambda p: p.stat().st_size)
+    blobs = store / "blobs/sha256"
+    manifest = blobs / reference.rpartition(":")[2]
+    named = json.loads(manifest.read_bytes())
+    parts = {"config": named["config"], "layer": named["layers"][0]}
+    harmed = blobs / parts[blob]["digest"][7:] if blob in parts else manifest
     if harm == "flip":
-        data = bytearray(blobs[-1].read_bytes())
+        data = bytearray(harmed.read_bytes())
         data[len(data) // 2] ^= 1
-        blobs[-1].chmod(0o644)
-        blobs[-1].write_bytes(data)
+        harmed.chmod(0o644)
+        harmed.write_bytes(data)
     else:
-        blobs[-1].unlink()
+        harmed.unlink()
     again, said = project.build()
     assert SHORT not in said
     assert again == reference

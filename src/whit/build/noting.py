@@ -64,17 +64,13 @@ class Noting:
         self._looking.join()
         store = os.path.abspath(self._house.store)
         root = blob_path(store, results[0].digest)
-        written = [f"{store}/index.json"]
+        written = [f"{store}/index.json", f"{store}/oci-layout"]
         for result in results:
             image = result.image
             digests = (image.config_digest, *(layer.digest for layer in image.layers))
             written += [blob_path(store, digest) for digest in digests]
             if result.digest != image.manifest_digest:
                 written.append(blob_path(store, image.manifest_digest))
-        try:
-            sized = {root: os.stat(root).st_size}
-        except OSError:
-            return
         said = ["  build    nothing changed"]
         asks: tuple[str, ...] = ()
         if self._request.pushes:
@@ -86,7 +82,7 @@ class Noting:
             said += [f"  push     {place.partition('@')[0]}: there already" for place in places]
         answer = Answer(references.pop(), (*said, *lines), tuple(self._warned), asks)
         self._watch.keep(
-            self._house.cache, self._words, answer, (root,), sized, written,
+            self._house.cache, self._words, answer, (root,), (root,), written,
             self._house.now + HOLDS_SECONDS,
         )  # fmt: skip
 

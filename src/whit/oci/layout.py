@@ -202,6 +202,7 @@ def read_document(directory: str, digest: Digest) -> bytes:
     data = _read_small(blob_path(directory, digest))
     if digest_of(data) != digest:
         raise InvalidImage(
-            f"blob {digest} has other bytes than its name says", hint="the layout is damaged"
+            f"blob {digest} has other bytes than its name says",
+            hint="it is damaged: make or copy the image again",
         )
     return data

@@ -1,14 +1,14 @@
 """The words of a build in, its last answer out, when nothing that it looked at changed.
 
     <cache>/unchanged/<key>
-        whit unchanged 1
+        whit unchanged 2
         answer  <reference>       for stdout
         said  <line>              for stderr
         warned  <line>            for stderr, also when nothing else is to be said there
         until  <seconds>          since 1970; the answer holds no longer
         asks  <question>          what else has to be true, by whit.build.asking
         touch  <path>             in use: a cache that is pruned by age must know
-        sized  <bytes>  <path>    a blob of the answer
+        holds  <path>             a manifest, named by the digest of its bytes
         seen  <mark>  <path>      a file, directory or link that the build looked at, "-" for none
         end
 
@@ -26,8 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_FIRST = "whit unchanged 1"
+_FIRST = "whit unchanged 2"
 _GREATEST_BYTES = 64 << 20
+_GREATEST_DOCUMENT_BYTES = 4 << 20
 # A file may change twice within one tick of its clock, and look the same.
 _TICK_NS = 20_000_000
 # What a build reads of its environment, by the beginnings of names.
@@ -70,10 +71,6 @@ def seen_mark(path: str) -> str:
 
 def place_of(cache: str, words: "Sequence[str]", directory: str, env: "Mapping[str, str]") -> str:
     """Where the note of these words lies. Of words and values there is only a digest in it."""
-    try:
-        from _sha256 import sha256  # type: ignore[import-not-found]  # noqa: PLC0415
-    except ImportError:
-        from hashlib import sha256  # noqa: PLC0415
     from whit import __version__  # noqa: PLC0415
 
     read = sorted(
@@ -82,8 +79,18 @@ def place_of(cache: str, words: "Sequence[str]", directory: str, env: "Mapping[s
         if name.startswith(_READ) or name.lower().endswith("_proxy")
     )
     key = repr((__version__, os.getuid(), directory, tuple(words), read))
-    digest = sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    digest = _sha256(key.encode("utf-8", "surrogateescape"))
     return f"{cache}/unchanged/{digest[:40]}"
+
+
+def _sha256(data: bytes) -> str:
+    # hashlib loads OpenSSL, which takes longer than all of this; the module's name is Python's own.
+    try:
+        from _sha256 import sha256  # type: ignore[import-not-found]  # noqa: PLC0415
+    except ImportError:
+        from hashlib import sha256  # noqa: PLC0415
+    digest: str = sha256(data).hexdigest()
+    return digest
 
 
 def recall(cache: str, words: "Sequence[str]") -> "Answer | None":
@@ -117,9 +124,8 @@ def _checked(text: str) -> "Answer | None":
             except OSError:
                 if mark != _NONE:
                     return None
-        elif kind == "sized":
-            size, _, path = rest.partition("\t")
-            if os.stat(path).st_size != int(size):
+        elif kind == "holds":
+            if not _is_whole(rest):
                 return None
         elif kind == "touch":
             touched.append(rest)
@@ -140,6 +146,13 @@ def _checked(text: str) -> "Answer | None":
         os.utime(path)
     answer = Answer(reference, tuple(said), tuple(warned), tuple(asks))
     return answer if reference else None
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a blob has the bytes that its name says."""
+    with open(path, "rb") as file:
+        data = file.read(_GREATEST_DOCUMENT_BYTES + 1)
+    return _sha256(data) == path.rpartition("/")[2]
 
 
 class Watch:
@@ -171,11 +184,12 @@ class Watch:
         words: "Sequence[str]",
         answer: Answer,
         touched: "Iterable[str]",
-        sized: "Mapping[str, int]",
+        documents: "Iterable[str]",
         settled: "Iterable[str]",
         until: int = 0,
     ) -> None:
-        """Note it. `settled` are paths that this build itself may have written just now; `until`
+        """Note it. `settled` are paths that this build itself may have written just now, and
+        `documents` blobs among them whose times are changed to say that they are in use; `until`
         is in seconds since 1970, 0 for always.
         """
         place = place_of(cache, words, os.getcwd(), os.environ)
@@ -186,7 +200,7 @@ class Watch:
         rows += [f"asks\t{question}" for question in answer.asks]
         rows += [f"until\t{until}"] if until else []
         rows += [f"touch\t{path}" for path in touched]
-        rows += [f"sized\t{size}\t{path}" for path, size in sized.items()]
+        rows += [f"holds\t{path}" for path in documents]
         rows += [f"seen\t{mark}\t{path}" for path, mark in seen.items()]
         if self._is_spoilt or any("\n" in row for row in rows):
             return

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from whit.build.dockerfile.exchange import Kept
 
 T = TypeVar("T")
+# What makes the store a layout, besides its blobs.
+_LISTS = ("index.json", "oci-layout")
 
 
 class Answering:
@@ -73,13 +75,13 @@ class Answering:
         root = blob_path(store, content.root.digest)
         # By their times, too: a blob that somebody wrote into is not the answer.
         blobs = [blob_path(store, blob.digest) for blob in content.blobs]
-        sized = {root: len(content.root.data)}
+        documents = [blob_path(store, document.digest) for document in content.documents]
         line = f"  build    nothing changed: {self._steps} steps cached, {self._last}"
         # A listing shows when an image was last made.
         touched = (*self._used, root)
-        settled = (f"{os.path.abspath(store)}/index.json", *blobs)
+        settled = (*(f"{os.path.abspath(store)}/{name}" for name in _LISTS), *blobs)
         answer = Answer(reference, (line,))
-        self.watch.keep(self._house.cache, self._asked.words, answer, touched, sized, settled)
+        self.watch.keep(self._house.cache, self._asked.words, answer, touched, documents, settled)
 
 
 def _settings_of(request: Request, asked: Asked) -> list[str]:
