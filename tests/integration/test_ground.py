@@ -182,6 +182,23 @@ def test_a_base_for_another_machine_is_refused(
 
 
 @pytest.mark.go
+def test_a_user_is_named_as_the_base_or_whit_knows_it(tmp_path: Path, store: Store):
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/passwd").write_text("postgres:x:70:71:::/bin/false\nroot:x:0:0::/root:/bin/sh\n")
+    add_image(store, root, RunDocument(), "ground:1")
+    shutil.copytree(HELLO, tmp_path / "hello")
+    for base, user, number in (
+        ("ground:1", "postgres", "70:71"), ("ground:1", "nonroot", "65532:65532"),
+        ("auto", "root", "0:0"),
+    ):  # fmt: skip
+        out, _ = whit("build", "--base", base, "--user", user, cwd=tmp_path / "hello")
+        assert find(out)[2].user == number
+    _, said = whit("build", "--user", "postgres", cwd=tmp_path / "hello", status=1)
+    assert "'postgres' is no user that the image would know" in said
+
+
+@pytest.mark.go
 @pytest.mark.registry
 def test_a_base_of_a_registry_is_locked_by_its_digest(project: Path, tmp_path: Path, store: Store):
     shutil.copytree(HELLO, project, dirs_exist_ok=True)

@@ -24,6 +24,11 @@ class Owner(msgspec.Struct, frozen=True):
     uid: int = 0
     gid: int = 0
 
+    def as_user(self, said: str) -> str:
+        """As an image's user: what was said, or numbers in place of names."""
+        is_number = all(part.isdigit() for part in said.split(":"))
+        return said if is_number else f"{self.uid}:{self.gid}"
+
 
 def owner_of(user: str) -> Owner:
     """`65532`, `65532:65532`, `nonroot` or `1000:nobody`. Errors: BadUser."""

@@ -164,12 +164,30 @@ def on_ground(request: Request, ground: Ground) -> Request:
     if _has_own_user(ground) and image.user == ImageSettings().user:
         owner = ground.run.user if re.fullmatch(r"\d+(:\d+)?", ground.run.user) else image.user
         image = msgspec.structs.replace(image, user=owner)
+    else:
+        image = msgspec.structs.replace(image, user=_in_numbers(image.user, ground))
     own = dict(pair.partition("=")[::2] for pair in ground.run.env or ())
     image = msgspec.structs.replace(image, env={**own, **image.env})
     needs = msgspec.structs.replace(settings.needs, sysroot=ground.root)
     return msgspec.structs.replace(
         request, settings=msgspec.structs.replace(settings, image=image, needs=needs)
     )
+
+
+def _in_numbers(user: str, ground: Ground) -> str:
+    """A name of the base as its numbers; any other word as it is."""
+    from whit.bases.root import Root
+    from whit.errors.sandbox import UnknownUser
+    from whit.sandbox.accounts import account_of
+
+    root = Root(ground.root, PROVIDER)
+    found = (root.find(path) for path in ("/etc/passwd", "/etc/group"))
+    passwd, group = (bytes(root.read(one)) if one else b"" for one in found)
+    try:
+        account = account_of(user, passwd, group)
+    except UnknownUser:
+        return user
+    return user if user.partition(":")[0].isdigit() else f"{account.uid}:{account.gid}"
 
 
 def _has_own_user(ground: Ground) -> bool:

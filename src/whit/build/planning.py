@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from whit import __version__
+from whit.bases.users import owner_of
 from whit.binary.calls import open_code
 from whit.binary.facts import Facts, read_facts
 from whit.build.events import Finished, Listener, Warned
@@ -200,7 +201,8 @@ def _plan_request(
             package=package,
         ),
         platform=facts.platform,
-        user=image.user,
+        # Engines need no passwd for numbers; an image that is made smaller keeps its own words.
+        user=image.user if request.keeps else owner_of(image.user).as_user(image.user),
         env=tuple(sorted(image.env.items())),
         cmd=image.cmd,
         working_dir=image.working_dir,

@@ -141,6 +141,15 @@ def test_owners(text: str, owner: Owner):
     assert owner_of(text) == owner
 
 
+@pytest.mark.parametrize(
+    ("said", "user"),
+    [("root", "0:0"), ("nobody", "65534:65534"), ("1000:nobody", "1000:65534"), ("", "0:0"),
+     ("1000", "1000"), ("1000:7", "1000:7")],
+)  # fmt: skip
+def test_an_image_names_its_user_in_numbers(said: str, user: str):
+    assert owner_of(said).as_user(said) == user
+
+
 @pytest.mark.parametrize("text", ["app", "-1", "4294967295", "1:x", "١", "1" * 5000])
 def test_a_user_nobody_knows_is_refused(text: str):
     with pytest.raises(BadUser):
