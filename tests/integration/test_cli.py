@@ -205,6 +205,38 @@ def test_declared_files_directories_and_environment(project: Path):
     assert plan["config"]["ports"] == ["8080/tcp"]
 
 
+def test_files_and_directories_by_flags(project: Path):
+    write(project, "etc/a.json", "{}")
+    write(project, "etc/deep/b.json", "{}")
+    (project / "etc/c.json").symlink_to("deep/b.json")
+    words = ("--copy", "etc:/etc/app", "--copy", "etc/a.json:/a.json", "--directory", "/data")
+    plan = json.loads(whit("plan", ".", *words, "--json", cwd=project).stdout)
+    below = {"/etc/app/a.json", "/etc/app/c.json", "/etc/app/deep/b.json"}
+    assert {e["path"] for e in plan["entries"]} == {"/app", "/data", "/a.json", *below}
+    (project / "etc/out").symlink_to("/etc/hostname")
+    done = whit("plan", ".", *words, cwd=project)
+    assert done.returncode == 1
+    said = done.stderr
+    assert "outside of" in said
+    (project / "etc/out").unlink()
+    os.mkfifo(project / "etc/out")
+    done = whit("plan", ".", *words, cwd=project)
+    assert done.returncode == 1
+    said = done.stderr
+    assert "neither a file nor a directory" in said
+    assert "write it as SRC:/PATH" in whit("plan", "--copy", "etc", cwd=project).stderr
+
+
+def test_several_programs_cannot_be_run_at_once(project: Path):
+    for name in ("one", "two"):
+        write(project, f"cmd/{name}/main.go", "package main\n\nfunc main() {}\n")
+    done = whit("build", "./cmd/...", "--run", cwd=project)
+    assert done.returncode == 2
+    said = done.stderr
+    assert "--run runs one program, and 2 were built" in said
+    assert "whit run one:latest" in said
+
+
 def test_why_and_why_not(project: Path):
     assert "N001" in whit("plan", ".", "--why", "/app", cwd=project).stdout
     text = whit("plan", ".", "--why-not", "/etc/passwd", cwd=project).stdout

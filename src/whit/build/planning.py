@@ -5,6 +5,7 @@ the second build of an unchanged program reads no machine code.
 """
 
 import os
+from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ from whit.store.steps import key_of
 
 if TYPE_CHECKING:
     from whit.build.ground import Ground
+
+_MAX_FILES = 10_000
 
 __all__ = ["Planned", "declared_of", "planned", "program_path"]
 
@@ -212,8 +215,9 @@ def _plan_request(
         labels=tuple(sorted(image.labels.items())),
         annotations=tuple(sorted((annotations | image.annotations).items())),
         files=tuple(
-            (path, _file(os.path.join(request.home, place)))
+            entry
             for path, place in sorted(request.settings.files.items())
+            for entry in _files(path, os.path.join(request.home, place))
         ),
     )
 
@@ -244,6 +248,7 @@ def _annotations(binary: Binary, facts: Facts) -> dict[str, str]:
     from whit.golang.annotations import annotations_of
     from whit.golang.gomod import read_gomod
     from whit.golang.licence import licence_of
+    from whit.golang.module import directory_of
     from whit.golang.vcs import Vcs, describe
 
     module = (facts.go.main.path, facts.go.main.version)
@@ -254,8 +259,46 @@ def _annotations(binary: Binary, facts: Facts) -> dict[str, str]:
     stamped = "vcs.revision" in settings
     directory = recipe.source.directory if recipe is not None else ""
     vcs = describe(directory) if is_local and stamped else Vcs()
-    licence = licence_of(read_gomod(directory).root) if is_local else ""
+    if is_local:
+        root = read_gomod(directory).root
+    elif recipe is not None:
+        root = directory_of(*module, os.environ)
+    licence = licence_of(root) if recipe is not None else ""
     return dict(annotations_of(binary.name, module, settings, vcs, licence))
+
+
+def _files(path: str, place: str) -> Iterator[tuple[str, File]]:
+    """What lies at `place` here for `path` in the image: a file, or those below a directory."""
+    if not os.path.isdir(place):
+        yield path, _file(place)
+        return
+    count = 0
+    for directory, names, files in os.walk(place):
+        names.sort()
+        below = os.path.relpath(directory, place)
+        inside = path.rstrip("/") if below == "." else f"{path.rstrip('/')}/{below}"
+        for name in sorted(files):
+            count += 1
+            if count > _MAX_FILES:
+                raise BadSetting(
+                    f"{place} holds more than {_MAX_FILES:,} files",
+                    hint="name a directory further down, or make a layer of it with a Dockerfile",
+                )
+            yield f"{inside}/{name}", _file(_within(os.path.join(directory, name), place))
+
+
+def _within(path: str, place: str) -> str:
+    """Errors: BadSetting for what is no file, and for a link out of `place`."""
+    if os.path.islink(path):
+        real, root = os.path.realpath(path), os.path.realpath(place)
+        if os.path.commonpath((real, root)) != root:
+            raise BadSetting(
+                f"{path} is a link to {real}, outside of {place}",
+                hint="name that file by itself under [files], or take the link away",
+            )
+    if not os.path.isfile(path):
+        raise BadSetting(f"{path} is neither a file nor a directory", hint="take it away")
+    return path
 
 
 def _file(path: str) -> File:

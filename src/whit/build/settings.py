@@ -354,6 +354,14 @@ def _convert(merged: Mapping[str, Any], file: str) -> Settings:
                 f"{key or file} has no setting {said.partition('`')[2].rstrip('`')!r}",
                 hint="`whit init --print` shows every setting",
             ) from error
+        if said.startswith("Invalid enum value"):
+            section, _, name = key.partition(".")
+            fields = msgspec.structs.fields(SECTIONS[section])
+            choices = next(field.type for field in fields if field.encode_name == name)
+            raise BadSetting(
+                f"setting {key} is {said.rpartition('value ')[2]}",
+                hint="it is one of " + ", ".join(choices),
+            ) from error
         raise BadSetting(
             f"setting {key or '?'} has a value of the wrong kind: {said[:1].lower()}{said[1:]}",
             hint=f"it was set in {file}, by a WHIT_ variable or by a flag"

@@ -31,7 +31,7 @@ class Measurement:
         self._known: Proportion | None = None
         self._compilation: Compilation | None = None
         recipe = binary.recipe
-        if recipe is None or recipe.strip is Strip.NONE or recipe.source.version:
+        if recipe is None or recipe.strip is Strip.NONE:
             return
         self._key = key_of(
             "stripping", binary.package, go_version, str(binary.platform), recipe.strip

@@ -121,7 +121,15 @@ def command(
     if runs:
         from whit.cli.run import run_reference
 
-        context.exit(run_reference(house, results[0].reference, ()))
+        references = list(dict.fromkeys(result.reference for result in results))
+        if len(references) > 1:
+            from whit.errors import UsageError
+
+            raise UsageError(
+                f"--run runs one program, and {len(references)} were built",
+                hint=f"whit run {references[0].partition('@')[0]}, for one of them",
+            )
+        context.exit(run_reference(house, references[0], ()))
 
 
 def _noting(request: "Request", house: House, console: Console) -> "Noting | None":

@@ -80,7 +80,7 @@ EXAMPLE = """\
 # smoke = "--version"      # run the image once with these arguments before it is published
 
 # What the program reads from its environment, where `whit config show` does not know better.
-[config.DATABASE_URL]
+# [config.DATABASE_URL]
 # required = true
 # secret = true
 # type = "url"             # port, int, bool, url, file
@@ -123,7 +123,7 @@ EXAMPLE = """\
 # "/testdata/server.key" = "self-signed, for tests only"
 
 # A registry that needs more than its name. The name is the one in references, with its port.
-[registries."registry.example:5000"]
+# [registries."registry.example:5000"]
 # mirrors = ["mirror.example/cache"]   # asked first when something is pulled
 # ca = "company-ca.pem"                # whom to trust besides the system's roots
 # cert = "client.pem"                  # a client certificate and its key

@@ -3,6 +3,7 @@
 A flag here is a short way to write `--set KEY=VALUE`: the key is the same in whit.toml.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import msgspec
 
 from whit.build.call import request_of
 from whit.build.request import Request
-from whit.build.settings import parse_assignments
+from whit.build.settings import TABLES, parse_assignments
+from whit.errors.request import BadSetting
 from whit.model.image import Effort, Format
 from whit.model.program import Cgo, Strip
 
@@ -48,6 +50,13 @@ FLAGS = (
     Flag(("--sysroot",), "needs.sysroot", "needs", "Root that libraries come from [/].", "DIR"),
     Flag(("--base",), "image.base", "image", "What lies below it [auto: nothing].", "BASE"),
     Flag(("--user",), "image.user", "image", "Who runs it [65532:65532].", "UID[:GID]"),
+    Flag(
+        ("--copy",), "files", "image", "Put a file or directory of yours there.", "SRC:/PATH", True
+    ),
+    Flag(
+        ("--directory",), "directories", "image", "Make it, for the program to write to.", "/PATH",
+        True,
+    ),
     Flag(
         ("--compression",), "output.compression", "image", "Of the layers [gzip].",
         choices=tuple(f.value for f in Format),
@@ -138,12 +147,22 @@ def _parameter(flag: Flag) -> str:
     return "setting_" + flag.key.replace(".", "_").replace("-", "_")
 
 
+def _entry_of(flag: Flag, text: str) -> tuple[str, str]:
+    """An entry of a table: what is given on the command line starts at the working directory."""
+    source, colon, path = text.rpartition(":")
+    if not (colon and source and path):
+        raise BadSetting(f"{flag.names[0]} {text}: no place", hint=f"write it as {flag.metavar}")
+    return f"{flag.key}.{path}", os.path.abspath(source)
+
+
 def request_from(words: Mapping[str, Any]) -> Request:
     """The Request that the flags, the environment and whit.toml make together."""
     flags: dict[str, object] = {}
     for flag in FLAGS:
         value = words.get(_parameter(flag))
-        if value not in (None, ()):
+        if flag.key in TABLES:
+            flags |= dict(_entry_of(flag, text) for text in value or ())
+        elif value not in (None, ()):
             flags[flag.key] = list(value) if flag.is_list else value
     flags |= parse_assignments(words["assignments"])
     request = request_of(

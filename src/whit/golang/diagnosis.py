@@ -14,6 +14,7 @@ from whit.golang.toolchain import Toolchain
 from whit.model.program import Recipe
 
 _SHOWN = 12
+_SHOWN_VERSIONS = 8
 _HEADER = re.compile(r"^# (\S+)", re.MULTILINE)
 
 
@@ -42,9 +43,13 @@ def diagnose(
 def _with_versions(
     error: NoSuchVersion, recipe: Recipe, toolchain: Toolchain, env: Mapping[str, str]
 ) -> WhitError:
-    near = versions_near(recipe.source, toolchain, env)
-    if near:
-        error.hint = f"newest versions: {', '.join(near)}"
+    module, versions = versions_near(recipe.source, toolchain, env)
+    package, version = recipe.source.packages[0], recipe.source.version
+    if version in versions and package != module:
+        error.message = f"{module} has no package {package.removeprefix(module)[1:]} at {version}"
+        error.hint = f"`go list {module}/...` in a checkout of it shows what it has"
+    elif versions:
+        error.hint = f"newest versions: {', '.join(versions[-_SHOWN_VERSIONS:])}"
     return error
 
 
@@ -83,10 +88,10 @@ def _programs_below(
         return error
     below = "./..." if package == "." else f"{package}/..."
     packages = list_packages(recipe.source, toolchain, env, (below,))
+    # As they are named from where whit was called.
     places = [
-        "./" + os.path.relpath(package.directory, recipe.source.directory)
-        for package in packages
-        if package.is_program
+        place if place.startswith("..") else f"./{place}"
+        for place in (os.path.relpath(p.directory) for p in packages if p.is_program)
     ]
     if not places:
         return error

@@ -21,6 +21,7 @@ from whit.model.program import Recipe, Source
 T = TypeVar("T")
 
 LIST_LIMIT_SECONDS = 20
+_NO_RELEASE = os.devnull  # what releases set by themselves is no place of a cache
 
 
 def install_command(
@@ -69,9 +70,11 @@ def module_of(program: str) -> tuple[str, str]:
 
 
 def versions_near(
-    source: Source, toolchain: Toolchain, env: Mapping[str, str], limit: int = 8
-) -> tuple[str, ...]:
-    """The newest released versions of the module that holds the source's package, newest last."""
+    source: Source, toolchain: Toolchain, env: Mapping[str, str]
+) -> tuple[str, tuple[str, ...]]:
+    """The module that holds the source's package, and its released versions, newest last; "" and
+    nothing when Go knows none.
+    """
     path = source.packages[0]
     chosen = {**env, "GOFLAGS": "-mod=mod", "GOWORK": "off", "GO111MODULE": "on"}
     while "/" in path:
@@ -79,9 +82,9 @@ def versions_near(
         answer = run(command, chosen, "/", LIST_LIMIT_SECONDS)
         words = answer.output.split()
         if answer.is_good and len(words) > 1:
-            return tuple(words[-limit:])
+            return words[0], tuple(words[1:])
         path = path.rpartition("/")[0]
-    return ()
+    return "", ()
 
 
 def list_of_version(
@@ -128,6 +131,12 @@ def is_cached(source: Source, cache: str) -> bool:
             return True
         path = path.rpartition("/")[0]
     return False
+
+
+def directory_of(module: str, version: str, env: Mapping[str, str]) -> str:
+    """Where a fetched module lies in the cache."""
+    cache = module_cache(env, _NO_RELEASE)
+    return os.path.join(cache, f"{escaped(module)}@{escaped(version)}")
 
 
 def escaped(text: str) -> str:

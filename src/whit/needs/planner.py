@@ -70,7 +70,7 @@ def make_plan(request: PlanRequest, needs: Sequence[Need], providers: Sequence[P
     """Errors: UnmetNeeds with everything that is missing, PathTaken, and the providers' own."""
     entries = {request.program.path: _program_entry(request.program)}
     for path, file in request.files:
-        reason = "given under [files] in whit.toml or by --file"
+        reason = "given under [files] in whit.toml or by --copy"
         _add(entries, Entry(normal_path(path), file, FILE_CODE, "declared", reason))
     unmet: list[str] = []
     for need in needs:

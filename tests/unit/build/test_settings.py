@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whit.build.settings import parse_assignments, read_settings, setting_keys
+from whit.build.settings import Settings, parse_assignments, read_settings, setting_keys
 from whit.errors.request import BadSetting, BadSettingsFile, UnknownSetting
 from whit.model.image import Effort, Format
 from whit.model.program import Strip
@@ -113,13 +113,23 @@ def test_an_unknown_assignment_is_refused_with_a_suggestion():
     assert "go.version" in (caught.value.hint or "")
 
 
+def test_a_choice_that_does_not_exist_is_told_the_others(tmp_path: Path):
+    with pytest.raises(BadSetting, match=r"setting go.strip is 'foo'") as caught:
+        read_settings({"go.strip": "foo"}, {}, tmp_path)
+    assert caught.value.hint == "it is one of all, dwarf, none"
+
+
 def test_the_example_names_every_setting_and_is_valid(tmp_path: Path):
     from whit.cli.init import EXAMPLE
 
     for key in setting_keys():
         assert key.rpartition(".")[2] in EXAMPLE, key
+    write(tmp_path, EXAMPLE)
+    assert read_settings({}, {}, tmp_path)[0] == Settings()
     live = "\n".join(
-        line[2:] if line.startswith("# ") and "=" in line.split("#")[1] else line
+        line[2:]
+        if line.startswith("# [") or (line.startswith("# ") and "=" in line.split("#")[1])
+        else line
         for line in EXAMPLE.splitlines()
     )
     write(tmp_path, live)
