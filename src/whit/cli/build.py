@@ -119,17 +119,21 @@ def command(
     if noting is not None:
         noting.keep(results, lines)
     if runs:
-        from whit.cli.run import run_reference
+        context.exit(_run(results, house))
 
-        references = list(dict.fromkeys(result.reference for result in results))
-        if len(references) > 1:
-            from whit.errors import UsageError
 
-            raise UsageError(
-                f"--run runs one program, and {len(references)} were built",
-                hint=f"whit run {references[0].partition('@')[0]}, for one of them",
-            )
-        context.exit(run_reference(house, references[0], ()))
+def _run(results: "tuple[Result, ...]", house: House) -> int:
+    """The status of the one program that was built."""
+    from whit.cli.run import run_reference
+    from whit.errors import UsageError
+
+    references = list(dict.fromkeys(result.reference for result in results))
+    if len(references) > 1:
+        raise UsageError(
+            f"--run runs one program, and {len(references)} were built",
+            hint=f"whit run {references[0].partition('@')[0]}, for one of them",
+        )
+    return run_reference(house, references[0], ())
 
 
 def _noting(request: "Request", house: House, console: Console) -> "Noting | None":
