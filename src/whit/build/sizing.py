@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from whit.binary.deadcode import find_dead_code
 from whit.binary.facts import Facts, read_facts
-from whit.binary.sizes import Sizes, sizes_of
 from whit.build.ends import End, Where, parse_end
 from whit.build.events import Listener, unheard
 from whit.build.house import open_house
@@ -37,6 +35,7 @@ from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
 
 if TYPE_CHECKING:
+    from whit.binary.sizes import Sizes
     from whit.build.linked import Linked
 
 OpenBlob = Callable[[Digest], BinaryIO]
@@ -98,6 +97,9 @@ def is_dockerfile(path: str) -> bool:
 
 
 def weigh_program(name: str, data: memoryview, *, by_symbol: bool = True) -> Weight:
+    from whit.binary.deadcode import find_dead_code
+    from whit.binary.sizes import sizes_of  # not for images without Go programs: it takes numpy
+
     with ThreadPoolExecutor(1) as threads:
         compressed = threads.submit(_compressed_bytes, data)
         facts = read_facts(data)
@@ -136,7 +138,7 @@ def _compressed_bytes(data: memoryview) -> int:
     return round(compressed * len(data) / max(1, sum(map(len, pieces))))
 
 
-def _leaves(sizes: Sizes, above: tuple[str, ...], origin: str = "") -> list[Leaf]:
+def _leaves(sizes: "Sizes", above: tuple[str, ...], origin: str = "") -> list[Leaf]:
     modules = sizes.modules
     return [
         Leaf(
@@ -318,7 +320,7 @@ def _steps(manifest: Manifest, open_blob: OpenBlob) -> list[str]:
     return [step.created_by or step.comment for step in config.history if not step.empty_layer]
 
 
-def _file_leaves(weighed: Weighed[Sizes]) -> list[Leaf]:
+def _file_leaves(weighed: "Weighed[Sizes]") -> list[Leaf]:
     origins = origins_in(weighed.kept)
     found: list[Leaf] = []
     for file in weighed.files:
@@ -332,10 +334,14 @@ def _file_leaves(weighed: Weighed[Sizes]) -> list[Leaf]:
     return found
 
 
-def _go_sizes(data: memoryview, *, by_symbol: bool) -> Sizes | None:
+def _go_sizes(data: memoryview, *, by_symbol: bool) -> "Sizes | None":
     """None for a program that is not Go's, or cannot be read."""
     try:
         facts = read_facts(data)
-        return sizes_of(facts, by_symbol=by_symbol) if facts.table is not None else None
     except WhitError:
         return None
+    if facts.table is None:
+        return None
+    from whit.binary.sizes import sizes_of
+
+    return sizes_of(facts, by_symbol=by_symbol)

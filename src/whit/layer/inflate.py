@@ -43,8 +43,10 @@ class Limits(msgspec.Struct, frozen=True):
 class TarBytes:
     """The decompressed stream: exact reads, with both digests known at the end."""
 
-    def __init__(self, stream: BinaryIO, limits: Limits) -> None:
+    def __init__(self, stream: BinaryIO, limits: Limits, *, is_hashed: bool = True) -> None:
+        """Who asks for no digests need not wait for them."""
         self.limits = limits
+        self._is_hashed = is_hashed
         self.blob_bytes = self.tar_bytes = 0
         self.position = 0  # how much of the tar was handed out
         self._blob_hash, self._tar_hash = hashlib.sha256(), hashlib.sha256()
@@ -68,6 +70,15 @@ class TarBytes:
                 raise BrokenLayer("the layer is truncated", hint="fetch or build it again")
             size -= len(piece)
             yield piece
+
+    def skip(self, size: int) -> None:
+        """As `pieces`, unread."""
+        if size <= len(self._rest):
+            self._rest = self._rest[size:]
+            self.position += size
+            return
+        for _ in self.pieces(size):
+            pass
 
     def read(self, size: int) -> bytes:
         return b"".join(self.pieces(size))
@@ -100,7 +111,8 @@ class TarBytes:
 
     def _count(self, made: bytes) -> None:
         self._rest = memoryview(made)
-        self._tar_hash.update(made)
+        if self._is_hashed:
+            self._tar_hash.update(made)
         self.tar_bytes += len(made)
         limits = self.limits
         if self.tar_bytes > limits.tar_bytes:
@@ -113,7 +125,8 @@ class TarBytes:
 
     def _input(self, size: int) -> bytes:
         data = self._stream.read(size)
-        self._blob_hash.update(data)
+        if self._is_hashed:
+            self._blob_hash.update(data)
         self.blob_bytes += len(data)
         return data
 

@@ -5,6 +5,7 @@ refused; a hard link names a file of the same layer; devices and pipes do not be
 image of a program; no path is said twice (OCI image-spec, layer.md: a layer must not).
 """
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import BinaryIO
@@ -19,6 +20,8 @@ from whit.model.names import Digest
 from whit.model.tree import Bytes, Dir, File, Link, Node, Tree
 
 _MAX_PATH_BYTES = 4096
+# What almost all names are: short, not too deep, and without empty parts, dots in front and NULs.
+_NORMAL = re.compile(r"(?:[^/.\0][^/\0]{0,80}/){0,20}[^/.\0][^/\0]{0,80}").fullmatch
 _MAX_DEPTH = 256
 _WHITEOUT, _OPAQUE, _AUFS = ".wh.", ".wh..wh..opq", ".wh..wh."
 # Linux keeps uids and gids in 32 bits, and -1 means "leave as it is".
@@ -73,8 +76,9 @@ class LayerReader:
         as_engines: bool = False,
         names_special: bool = False,
         refuses_absolute: bool = False,
+        is_hashed: bool = True,
     ) -> None:
-        self.source = TarBytes(stream, limits)
+        self.source = TarBytes(stream, limits, is_hashed=is_hashed)
         self._as_engines, self._refuses_absolute = as_engines, refuses_absolute
         self._names_special = names_special
         self._left = 0
@@ -101,7 +105,7 @@ class LayerReader:
     def content(self) -> Iterator[memoryview]:
         """The current file's bytes, in pieces; once."""
         size, self._left = self._left, 0
-        yield from self.source.pieces(size)
+        return self.source.pieces(size)
 
 
 def _is_absolute_link(raw: RawEntry) -> bool:
@@ -158,6 +162,8 @@ def _check_once(entry: Entry, seen: dict[str, Kind]) -> None:
 def _path(name: bytes) -> str:
     """An absolute, normal path inside the root; a leading slash means the root, as for engines."""
     text = name.decode("utf-8", "surrogateescape")
+    if _NORMAL(text):
+        return "/" + text
     parts = [part for part in text.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise HostileLayer(

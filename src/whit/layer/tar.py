@@ -6,6 +6,7 @@ another tree than the engine that runs the image.
 """
 
 from collections.abc import Iterator
+from zlib import adler32
 
 import msgspec
 
@@ -19,6 +20,7 @@ _WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"5", b"6")
 _LONG_NAME, _LONG_LINK = b"L", b"K"
 _PAX, _GLOBAL_PAX = b"x", b"g"
 _MAX_NUMBER = 1 << 62
+_ADLER = 65521  # what Adler-32 counts modulo
 
 
 class RawEntry(msgspec.Struct):
@@ -63,17 +65,13 @@ def raw_entries(source: TarBytes) -> Iterator[RawEntry]:
             key = b"path" if raw.kind == _LONG_NAME else b"linkpath"
             extended[key] = _body(source, raw).split(b"\0", 1)[0]
         else:
-            _extend(raw, {**defaults, **extended})
-            extended.clear()
+            if raw.kind != b"0" or defaults or extended or raw.name.endswith(b"/"):
+                _extend(raw, {**defaults, **extended})
+                extended.clear()
             before = source.position
             yield raw
-            _skip(source, raw.size + padding(raw.size) - (source.position - before))
+            source.skip(raw.size + padding(raw.size) - (source.position - before))
     raise LayerTooLarge(f"the layer has more than {source.limits.entries} entries")
-
-
-def _skip(source: TarBytes, size: int) -> None:
-    for _ in source.pieces(size):
-        pass
 
 
 def _body(source: TarBytes, raw: RawEntry) -> bytes:
@@ -84,26 +82,48 @@ def _body(source: TarBytes, raw: RawEntry) -> bytes:
 
 def _parsed(block: bytes) -> RawEntry:
     stored = _number(block[148:156])
-    blanked = block[:148] + b" " * 8 + block[156:]
-    if sum(blanked) != stored:
+    # The checksum counts itself as blanks; the lower half of Adler-32 is the sum of bytes and 1.
+    total = (adler32(block) & 0xFFFF) - 1 if stored < _ADLER else sum(block)
+    if (total - sum(block[148:156]) + 8 * 0x20 - stored) % _ADLER:
         raise BrokenLayer("a header of the layer's tar has a wrong checksum")
     name = _text(block[:100])
     # POSIX ustar keeps the front of long paths in `prefix`; GNU tar keeps times there.
     if block[257:263] == b"ustar\0" and block[345]:
         name = _text(block[345:500]) + b"/" + name
     kind = block[156:157]
-    size = _number(block[124:136])
+    mode, uid, gid, size, mtime = _plain_numbers(block) or (
+        *(_number(block[at : at + 8]) for at in (100, 108, 116)),
+        _number(block[124:136]),
+        _number(block[136:148], is_signed=True),
+    )
     return RawEntry(
         kind=kind,
         name=name,
-        link=_text(block[157:257]),
-        mode=_number(block[100:108]) & 0o7777,
-        uid=_number(block[108:116]),
-        gid=_number(block[116:124]),
-        mtime=_number(block[136:148], is_signed=True),
+        link=_text(block[157:257]) if block[157] else b"",
+        mode=mode & 0o7777,
+        uid=uid,
+        gid=gid,
+        mtime=mtime,
         # Links and directories have no content, whatever they say (POSIX; Go reads it so too)
         size=0 if kind in _WITHOUT_CONTENT else size,
     )
+
+
+def _plain_numbers(block: bytes) -> tuple[int, ...] | None:
+    """Mode, uid, gid, size and mtime where all are octal digits with blanks around, as almost
+    always; else None.
+    """
+    fields = block[100:148]
+    if fields.translate(None, b"01234567\0 "):
+        return None
+    fields = fields.replace(b"\0", b" ")
+    try:
+        return (
+            *(int(fields[:8], 8), int(fields[8:16], 8), int(fields[16:24], 8)),
+            *(int(fields[24:36], 8), int(fields[36:], 8)),
+        )
+    except ValueError:  # an empty one, or blanks inside
+        return None
 
 
 def _text(field: bytes) -> bytes:
