@@ -64,6 +64,20 @@ def test_files_of_credentials_are_refused_where_copied_and_allowed_by_name(
     assert "K004" not in yard.build(inside)
 
 
+def test_a_cache_for_others_takes_no_file_of_credentials(yard: Yard, inside: Path) -> None:
+    write(
+        inside,
+        "FROM alpine AS build\nCOPY . /s/\nRUN cp /s/x /x\nFROM scratch\nCOPY --from=build /x /\n",
+        x="1",
+        _DOT_netrc="machine a\n",
+    )
+    yard.build(inside)
+    output = yard.build(inside, "--cache-to", str(inside / "kept"), status=1)
+    assert "a credential is in the cache that --cache-to would write: 1 file" in output
+    assert "/s/.netrc: passwords of hosts" in output
+    assert not (inside / "kept").exists()
+
+
 def test_a_clone_is_refused_with_a_password_only(yard: Yard, inside: Path) -> None:
     write(inside, "FROM scratch\nCOPY . /src/\n")
     (inside / ".git").mkdir()

@@ -101,7 +101,12 @@ def _key_of(image: Image) -> str:
 
 
 def refuse_files(
-    paths: Iterable[str], allowed: Mapping[str, str], listen: Listener, *, is_sure: bool = True
+    paths: Iterable[str],
+    allowed: Mapping[str, str],
+    listen: Listener,
+    *,
+    is_sure: bool = True,
+    where: str = "the image",
 ) -> None:
     """Refuse files that only ever keep credentials; warn of all when that `is_sure` not.
 
@@ -120,7 +125,7 @@ def refuse_files(
             listen(Warned(f"{path}: {rule.name}", ALLOW.format(path)))
     if certain:
         raise CredentialFound(
-            f"a credential is in the image: {count_text(len(certain), 'file')}",
+            f"a credential is in {where}: {count_text(len(certain), 'file')}",
             hint="leave it out and give it at run time; " + ALLOW.format("PATH"),
             output="\n".join(certain[:_MOST_TOLD]),
         )

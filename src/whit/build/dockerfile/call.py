@@ -14,7 +14,7 @@ from whit.build.dockerfile.bench import ContextDigests, Memory, Room
 from whit.build.dockerfile.image import image_of, layer_of
 from whit.build.dockerfile.origins import Reading
 from whit.build.dockerfile.running import refuse
-from whit.build.dockerfile.secrecy import refuse_credentials, refuse_variables
+from whit.build.dockerfile.secrecy import refuse_credentials, refuse_kept, refuse_variables
 from whit.build.dockerfile.stages import Options, Sources, Stages, open_context
 from whit.build.dockerfile.transfer import Fetched
 from whit.build.events import Finished, Listener, Warned
@@ -243,6 +243,7 @@ def _image(
     if asked.cache_to:
         from whit.build.dockerfile.exchange import kept_steps
 
+        refuse_kept(room, stages.steps(), allowed)
         answering.kept += kept_steps(room, stages.steps(), compression, layer_of)
         answering.parts |= memory.digests()
     return image

@@ -4,7 +4,8 @@ ENV or ARG whose name says secret, with a value  K005  before anything is built
 a file that keeps credentials                    K004  of COPY and ADD; of RUN it is a warning
 a credential's own form in a byte                K004  of COPY and ADD, before the image goes away
 
-What is in a base is its maker's business, and what only other stages hold is in no image.
+What is in a base is its maker's business; what only other stages hold is in no image, but in what
+--cache-to gives away.
 """
 
 import os
@@ -88,7 +89,15 @@ def refuse_credentials(
         refuse_leaks((mine,), Secrets(), allowed, room.store, room.listen)
 
 
-def _refuse_files(room: Room, files: Files, allowed: Mapping[str, str]) -> None:
+def refuse_kept(room: Room, steps: tuple[Files, ...], allowed: Mapping[str, str]) -> None:
+    """--cache-to gives away what only other stages hold, too. Errors: CredentialFound."""
+    for files in steps:
+        _refuse_files(room, files, allowed, "the cache that --cache-to would write")
+
+
+def _refuse_files(
+    room: Room, files: Files, allowed: Mapping[str, str], where: str = "the image"
+) -> None:
     layer = files.layers[0]
     key = key_of("no credential files", layer, str(os.lstat(layer).st_ino))
     if room.store.steps.get(key) is not None:
@@ -100,7 +109,7 @@ def _refuse_files(room: Room, files: Files, allowed: Mapping[str, str]) -> None:
     certain = [path for path in found if files.is_copied and _keeps_some(layer + path)]
     doubtful = [path for path in found if path not in certain]
     refuse_files(doubtful, allowed, room.listen, is_sure=False)
-    refuse_files(certain, allowed, room.listen)
+    refuse_files(certain, allowed, room.listen, where=where)
 
 
 def _paths(layer: str) -> Iterator[str]:
