@@ -4,6 +4,7 @@ Go's text always stays whole in `output`; what is recognised here decides the cl
 and the hint. The phrases are those of Go 1.16 to 1.27.
 """
 
+import os
 import re
 
 from whit.errors import WhitError
@@ -195,9 +196,12 @@ def _program_trouble(text: str, recipe: Recipe) -> WhitError | None:
             f"{where} is a library: it has no main", hint="name a main package", output=text
         )
     if "go.mod file not found" in text or "cannot find main module" in text:
+        has_file = os.path.isfile(f"{recipe.source.directory}/Dockerfile")
         return NoProgram(
             f"{recipe.source.directory} is in no Go module: there is no go.mod in it or above it",
-            hint="name the directory of a Go module, or make one with `go mod init`",
+            hint="its Dockerfile is built by `whit build -f Dockerfile .`"
+            if has_file
+            else "name the directory of a Go module, or make one with `go mod init`",
             output=text,
         )
     if _mentions(text, _NO_PROGRAM):

@@ -179,7 +179,7 @@ def _refusal(command: list[str], output: str) -> NoDaemon | DaemonRefused:
         host = os.environ.get("DOCKER_HOST")
         where = f" at DOCKER_HOST={host}" if host and command[0] == "docker" else ""
         return NoDaemon(
-            f"no {engine} answers{where}",
+            f"{engine} does not answer{where}",
             hint="start it, set DOCKER_HOST, or write a file: --to docker-archive:FILE",
             output=output,
         )

@@ -93,8 +93,12 @@ def find_file(file: str, context: str) -> str:
     path = Path(file)
     if file == "-":
         raise UsageError("whit reads no Dockerfile from stdin", hint="write it into a file first")
-    for candidate in (path, path.with_name("dockerfile")):
-        if candidate.is_file() and (candidate == path or path.name == "Dockerfile"):
+    candidates = (path, path.with_name("dockerfile")) if path.name == "Dockerfile" else (path,)
+    for candidate in candidates:
+        if candidate.is_file():
             return str(candidate)
-    hint = f"name it: -f {context}/Dockerfile" if (Path(context) / "Dockerfile").is_file() else None
+    if path.is_dir():
+        raise UsageError(f"{file} is a directory", hint=f"name the file: -f {path / 'Dockerfile'}")
+    there = Path(context) / "Dockerfile"
+    hint = f"name it: -f {os.path.relpath(there)}" if there.is_file() else None
     raise UsageError(f"there is no Dockerfile at {file}", hint=hint)
