@@ -14,7 +14,7 @@ from whit.binary.facts import Facts
 from whit.binary.itabs import itabs_among
 from whit.binary.moduledata import read_landmarks
 from whit.binary.packages import Modules, package_of
-from whit.binary.tables import read_records
+from whit.binary.tables import Records, read_records
 from whit.binary.targets import References, data_references, distinct
 from whit.binary.typedata import TypeBytes, read_method_tables
 from whit.model.deadcode import Blocker, DeadCode
@@ -34,11 +34,13 @@ _KNOWN = (
 _CONSTANT_NAMES_SINCE = 22
 
 
-def find_dead_code(facts: Facts) -> DeadCode:
-    """`blockers` have no way yet: `blockers_in` finds it, which takes longer."""
+def find_dead_code(facts: Facts, records: Records | None = None) -> DeadCode:
+    """`blockers` have no way yet: `blockers_in` finds it, which takes longer. `records` are those
+    of its function table, where they were read.
+    """
     if facts.table is None or facts.go is None:
         return DeadCode(None)
-    is_dropped = _is_dropped(facts)
+    is_dropped = _is_dropped(facts, records or read_records(facts.table))
     if is_dropped is not False:
         return DeadCode(is_dropped)
     return DeadCode(is_dropped, blockers_in(facts, Code(facts), ways=False))
@@ -91,9 +93,8 @@ def _callers(facts: Facts, code: Code) -> list[str]:
     return list(found)
 
 
-def _is_dropped(facts: Facts) -> bool | None:
+def _is_dropped(facts: Facts, records: Records | None) -> bool | None:
     table, elf = facts.table, facts.elf
-    records = read_records(table) if table is not None else None
     if table is None or records is None:
         return None
     landmarks = read_landmarks(table, records)

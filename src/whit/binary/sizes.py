@@ -87,8 +87,9 @@ class Sizes(msgspec.Struct, frozen=True):
         return self.modules[part.package]
 
 
-def sizes_of(facts: Facts, *, by_symbol: bool = True) -> Sizes:
-    """Without symbols `parts` are packages in sections, which takes half of the time.
+def sizes_of(facts: Facts, records: Records | None = None, *, by_symbol: bool = True) -> Sizes:
+    """Without symbols `parts` are packages in sections, which takes half of the time. `records` are
+    those of its function table, where they were read.
 
     Errors: none; a program whose tables cannot be read is booked by sections only.
     """
@@ -97,7 +98,8 @@ def sizes_of(facts: Facts, *, by_symbol: bool = True) -> Sizes:
         return Sizes(facts.size, (part,), is_by_symbols=False, modules={PACKED: PACKED})
     elf, table = facts.elf, facts.table
     symbols = read_symbols(elf)
-    records = read_records(table) if table is not None else None
+    if records is None and table is not None:
+        records = read_records(table)
     main = facts.go.path if facts.go else ""
     names: list[str] = []
     if table is not None and records is not None:

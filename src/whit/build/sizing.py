@@ -99,11 +99,13 @@ def is_dockerfile(path: str) -> bool:
 def weigh_program(name: str, data: memoryview, *, by_symbol: bool = True) -> Weight:
     from whit.binary.deadcode import find_dead_code
     from whit.binary.sizes import sizes_of  # not for images without Go programs: it takes numpy
+    from whit.binary.tables import read_records
 
     with ThreadPoolExecutor(1) as threads:
         compressed = threads.submit(_compressed_bytes, data)
         facts = read_facts(data)
-        sizes = sizes_of(facts, by_symbol=by_symbol)
+        records = read_records(facts.table) if facts.table is not None else None
+        sizes = sizes_of(facts, records, by_symbol=by_symbol)
         return Weight(
             name=name,
             kind="program",
@@ -113,7 +115,7 @@ def weigh_program(name: str, data: memoryview, *, by_symbol: bool = True) -> Wei
             levels=_BINARY_LEVELS,
             leaves=tuple(_leaves(sizes, ())),
             unknown=sizes.unknown,
-            dead_code=find_dead_code(facts) if facts.go is not None else None,
+            dead_code=find_dead_code(facts, records) if facts.go is not None else None,
             go_version=sizes.go_version,
             relocations=sizes.relocations,
             note=_note(facts),
