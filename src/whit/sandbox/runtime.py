@@ -40,7 +40,7 @@ WATCH_SECONDS = 0.1
 # is gone. The runtime is stopped first, lest it starts what is deleted, then its children go: a
 # container whose state is not written yet is known only as a child.
 _KEEPER = """trap '' INT TERM HUP QUIT
-directory=$1; shift
+directory=$1 private=$2; shift 2
 read -r runtime
 read -r word && exit 0
 if [ -n "$runtime" ]; then
@@ -52,7 +52,7 @@ while read -r _ place _; do
   case $place in "$directory"/*) umount -l "$place" ;; esac
 done </proc/self/mounts
 find /sys/fs/cgroup -maxdepth 5 -depth -type d -name "${directory##*/}" -exec rmdir {} +
-rm -rf -- "$directory"
+rm -rf -- "$directory" "$private"
 """
 
 
@@ -108,7 +108,7 @@ def run(
         request = msgspec.structs.replace(request, account=account)
     _check_limits(request.limits, host)
     document = runtime_document(request, host, host_files(request, workspace.path))
-    (workspace.path / "config.json").write_bytes(runtime_bytes(document))
+    workspace.document.write_bytes(runtime_bytes(document))
     call = Call(runtime, workspace, tracer=tracer)
     with ExitStack() as ending:
         connect = None
@@ -166,8 +166,9 @@ class Call:
     def start(self, capture: Capture | None, *, terminal: bool) -> subprocess.Popen[bytes]:
         self._is_captured = capture is not None
         delete = self.runtime.command(self.state, "delete", "--force", self.workspace.name)
+        places = (self.workspace.path, self.workspace.private)
         self._keeper = subprocess.Popen(
-            ["/bin/sh", "-c", _KEEPER, "whit-keeper", str(self.workspace.path), *delete],
+            ["/bin/sh", "-c", _KEEPER, "whit-keeper", *map(str, places), *delete],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -208,7 +209,7 @@ class Call:
         # A prefix that mounts also covers what the runtime must not see.
         runtime = self.runtime.uncovered if self.prefix else self.runtime
         plain = runtime.command(self.state)
-        words = ["run", "--bundle", str(self.workspace.path)]
+        words = ["run", "--bundle", str(self.workspace.private)]
         words += ["--pid-file", str(self.workspace.path / "pid"), self.workspace.name]
         return [*self.tracer, *self.prefix, *plain, *options, *words]
 

@@ -147,7 +147,7 @@ def _run(
     make_kernel_directories(Path(request.upper), below)
     mounts = (*_kernel_mounts(host, request.network), *files, *map(_mount_point, places))
     document = _document(request, host, mounts, str(workspace.rootfs), hold)
-    config = workspace.path / "config.json"
+    config = workspace.document
     config.touch(0o600)
     config.write_bytes(runtime_bytes(document))
     secrets, descriptors = _secrets(places, workspace)

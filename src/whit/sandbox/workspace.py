@@ -1,9 +1,10 @@
 """A private directory for one run, gone afterwards whatever happens (a door).
 
     <base>/<id>/rootfs/       the copy of the image's tree that runs
-    <base>/<id>/config.json   the runtime document
     <base>/<id>/etc/          resolv.conf, hosts, hostname
-    <base>/<id>/state/        the runtime's own state
+    <memory>/<id>/config.json the runtime document: its variables may be secrets, which no disk has
+    <memory>/<id>/state/      the runtime's own state, which has a copy of that
+    <memory>/<id>/of          where the rest of it lies
     <base>/<id>/lock          held while the run lives: a directory whose lock is free is dead
     <base>/<id>/kept          the start failed; left for an hour so that it can be replayed
 
@@ -20,15 +21,19 @@ from pathlib import Path
 
 import msgspec
 
+MEMORY = Path("/dev/shm")
 _KEPT_SECONDS = 3600.0
 _YOUNG_SECONDS = 10.0  # between mkdir and lock a directory looks dead; give it time
 
 
 class Workspace(msgspec.Struct, frozen=True):
-    """`name` is unique on this host and also names the container."""
+    """`name` is unique on this host and also names the container; `private` is where only we may
+    enter, in memory where there is a place.
+    """
 
     path: Path
     name: str
+    private: Path
 
     @property
     def rootfs(self) -> Path:
@@ -36,7 +41,11 @@ class Workspace(msgspec.Struct, frozen=True):
 
     @property
     def state(self) -> Path:
-        return self.path / "state"
+        return self.private / "state"
+
+    @property
+    def document(self) -> Path:
+        return self.private / "config.json"
 
     def keep(self) -> None:
         """Leave it behind for a replay."""
@@ -53,10 +62,14 @@ def open_workspace(base: Path) -> Iterator[Workspace]:
     base.mkdir(parents=True, exist_ok=True, mode=0o700)
     sweep(base)
     name = f"whit-{secrets.token_hex(6)}"
-    workspace = Workspace(base.resolve() / name, name)
+    path = base.resolve() / name
+    workspace = Workspace(path, name, _private(path))
     workspace.path.mkdir(mode=0o711)
     with (workspace.path / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if workspace.private != path:
+            workspace.private.mkdir(mode=0o700)
+            (workspace.private / "of").write_bytes(os.fsencode(path))
         for directory in (workspace.rootfs, workspace.state):
             directory.mkdir()
         workspace.rootfs.chmod(0o755)
@@ -64,7 +77,17 @@ def open_workspace(base: Path) -> Iterator[Workspace]:
             yield workspace
         finally:
             if not (workspace.path / "kept").exists():
-                remove_tree(workspace.path)
+                _remove(workspace.path)
+
+
+def _private(path: Path) -> Path:
+    """Of a workspace, its place in memory; the workspace itself where there is none."""
+    return MEMORY / path.name if os.access(MEMORY, os.W_OK | os.X_OK) else path
+
+
+def _remove(path: Path) -> None:
+    remove_tree(_private(path))
+    remove_tree(path)
 
 
 def sweep(base: Path) -> None:
@@ -76,7 +99,11 @@ def sweep(base: Path) -> None:
             if age_seconds < (_KEPT_SECONDS if is_kept else _YOUNG_SECONDS):
                 continue
             if _is_dead(path):
-                remove_tree(path)
+                _remove(path)
+    for private in MEMORY.glob("whit-*"):
+        with suppress(OSError):  # of others, or none of a workspace
+            if not os.path.lexists((private / "of").read_bytes()):
+                remove_tree(private)
 
 
 def _is_dead(path: Path) -> bool:
