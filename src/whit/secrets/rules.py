@@ -123,8 +123,11 @@ class FileRule(msgspec.Struct, frozen=True):
     is_certain: bool = True
 
 
+_BEGIN = "(?:^|/)"
+
+
 def _file(name: str, form: str, certain: bool = True) -> FileRule:
-    return FileRule(name, rf"(?:^|/)(?:{form})$", certain)
+    return FileRule(name, rf"{_BEGIN}(?:{form})$", certain)
 
 
 FILE_RULES: tuple[FileRule, ...] = (
@@ -167,9 +170,9 @@ def file_rule(path: str) -> FileRule | None:
 
 def credential_files(paths: Iterable[str]) -> list[str]:
     """Those of many paths that fall under a rule; one search, since there may be 100,000."""
-    forms = "|".join(rule.form for rule in FILE_RULES)
-    text = "\n".join(paths)
+    forms = "|".join(rule.form.removeprefix(_BEGIN) for rule in FILE_RULES)
+    text = "/" + "\n/".join(paths)
     return [
-        text[text.rfind("\n", 0, found.end()) + 1 : found.end()]
-        for found in re.finditer(forms, text, re.MULTILINE)
+        text[text.rfind("\n", 0, found.end()) + 2 : found.end()]
+        for found in re.finditer(f"/(?:{forms})", text, re.MULTILINE)
     ]

@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from whit.model.secret import Secrets
-from whit.secrets.rules import RULES, file_rule, says_secret
+from whit.secrets.rules import RULES, credential_files, file_rule, says_secret
 from whit.secrets.scan import BY_FORM, Search
 
 LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -106,3 +106,12 @@ def test_files_that_keep_none(path: str):
 )  # fmt: skip
 def test_names_that_say_secret(name: str, says: bool):
     assert says_secret(name) is says
+
+
+def test_many_paths_are_searched_at_once_with_the_same_answer():
+    names = (
+        *("/.env", "/a/.env", "b/.env.local", ".netrc", "/x/id_rsa", "/x/id_rsa.pub", "/k.p12"),
+        *("/a/.git/config", "/a/.env.example", "/x.tfstate", "/x/.docker/config.json", "/x/y.env"),
+        *("/a.b/c.jks", "/kubeconfig", "/xkubeconfig", "/a/.npmrc/x", "", "/"),
+    )
+    assert credential_files(names) == [name for name in names if file_rule(name)]
