@@ -160,3 +160,11 @@ def test_names_that_say_secret_take_no_value(plain: Path, words: tuple[str, str]
     assert "error[K005]" in said
     whit("build", *words, "--set", "secrets.allow.main.Token=a test",
          "--set", "secrets.allow.DB_PASSWORD=a test", cwd=plain)  # fmt: skip
+
+
+def test_flags_of_the_environment_are_looked_at_too(plain: Path, monkeypatch: pytest.MonkeyPatch):
+    (plain / "key.txt").write_text("nothing")
+    monkeypatch.setenv("GOFLAGS", "-mod=mod '-ldflags=-X main.apiToken=abc -X=main.Version=1'")
+    _, said = whit("build", cwd=plain, status=1)
+    assert "error[K005]: -ldflags -X main.apiToken has a value" in said
+    whit("build", "--set", "secrets.allow.main.apiToken=a test", cwd=plain)

@@ -6,6 +6,7 @@ a file that keeps credentials       K004   every build
 a variable named so, with a value   K005   every build
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, BinaryIO
@@ -133,12 +134,16 @@ def refuse_files(
 
 def refuse_named(settings: "Settings", listen: Listener) -> None:
     """Refuse values under names that say secret. Errors: SecretNamed."""
+    from whit.golang.command import inherited_linker_flags
+    from whit.golang.environment import go_setting
     from whit.golang.linkerflags import split_fields
 
     allowed = settings.secrets.allow
     _check_allowed(allowed, listen)
     given = [(f"image.env.{name}", name, value) for name, value in settings.image.env.items()]
-    fields = [field for flags in settings.go.ldflags for field in split_fields(flags)]
+    inherited = inherited_linker_flags(go_setting("GOFLAGS", {**os.environ, **settings.go.env}, ""))
+    flags = (*settings.go.ldflags, *inherited)
+    fields = [field for text in flags for field in split_fields(text)]
     for before, field in zip(("", *fields), fields, strict=False):
         text = field if before in ("-X", "--X") else field.partition("-X=")[2]
         variable, equals, value = text.partition("=")
