@@ -1,10 +1,12 @@
 """Every program of the small corpus, built for real: what whit says of it is what it needs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from corpus_case import PROGRAMS, build_corpus, mismatches, needs_in
+from corpus_case import CORPUS, PROGRAMS, build_corpus, mismatches, needs_in
 
 OLDEST = "1.21.13"
 RELEASES = (OLDEST, "1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
@@ -49,3 +51,22 @@ def test_one_zone_that_no_branch_can_change_is_one_zone(tmp_path: Path):
     for name in ("zone-branch", "zone-dynamic", "zone-field"):
         (what,) = needs_in(out / name)["N020"].what
         assert what.names == (), f"{name} must get all zones"
+
+
+# What each opens by a name that it holds; it fails where that is missing.
+OPENS = (
+    *("tmp-constant", "tmp-fallback", "passwd-constant", "ca-constant", "zone-file"),
+    "home-variable",
+)
+
+
+@pytest.mark.go
+@pytest.mark.sandbox
+def test_what_is_opened_by_name_is_there_when_it_runs(tmp_path: Path):
+    out = build_corpus("", "exe", "amd64", tmp_path, OPENS)
+    for name in OPENS:
+        ran = subprocess.run(
+            [sys.executable, "-m", "whit.cli.entry", "build", str(out / name), "--run"],
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert ran.returncode == 0, name + ran.stdout + ran.stderr

@@ -30,7 +30,7 @@ class Embedded:
             "directory": lambda what: (directory_of(what.names[0], self._owner),),
             "link": lambda what: (Provided(what.names[0], Link(what.names[1]), ""),),
             "loader-cache": _loader_cache,
-            "tmp": lambda _: (Provided("/tmp", Dir(mode=0o1777), ""),),
+            "tmp": lambda what: (Provided((*what.names, "/tmp")[0], Dir(mode=0o1777), ""),),
             "nsswitch": lambda _: (Provided("/etc/nsswitch.conf", File(Bytes(NSSWITCH)), ""),),
         }
 

@@ -14,6 +14,7 @@ from whit.binary.constants import constant_at, is_certain
 from whit.binary.facts import Facts
 from whit.binary.inlining import Inlining
 from whit.binary.literals import address_at, held_string, literals_in
+from whit.binary.mentions import Loads, Mention, mentions_of, search_loads
 from whit.binary.references import References, Uses, is_in_method_table, uses_of
 from whit.binary.text import Text, read_text
 
@@ -234,6 +235,18 @@ class Code:
             for index in self._functions(name)
             for literal in literals_in(text, index, calls.sites, calls.targets)
         )
+
+    def mentions(self, *beginnings: str) -> tuple[Mention, ...]:
+        """Who holds a string that begins with one of these, in code or in a variable."""
+        text = self._text
+        return mentions_of(text, self._loads(text), beginnings) if text else ()
+
+    def _loads(self, text: Text) -> Loads:
+        if len(text.code) < LARGE_BYTES:
+            return search_loads(text)
+        from whit.binary.mentionscan import scan_loads  # noqa: PLC0415
+
+        return scan_loads(text)
 
     def pointed_strings(self, names: Iterable[str]) -> tuple[str, ...]:
         """The strings that the variables begin with whose addresses are handed to these functions

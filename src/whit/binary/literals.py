@@ -49,6 +49,18 @@ def literals_in(
             yield Literal(values, targets[position] if is_inside else -1, is_argument)
 
 
+def lengths_beside(text: Text, site: int) -> set[int]:
+    """The numbers beside the load of an address at `site` that may be its string's length; none
+    beside a load that takes what lies there.
+    """
+    if text.elf.platform.architecture == "arm64":
+        function = text.function_at(site)
+        return _arm64_lengths(text.code, text.entries[function], text.entries[function + 1], site)
+    if text.code[site + 1] != 0x8D:
+        return set()
+    return {length for length in _amd64_lengths(text.code, site) if length}
+
+
 def held_string(text: Text, address: int) -> str | None:
     """The string whose header (address, length) a variable holds when the program starts."""
     offset = text.elf.offset_of(address)
@@ -123,17 +135,21 @@ def _length(code: bytes, at: int) -> int:
 def _arm64(text: Text, low: int, high: int) -> Iterator[tuple[int, int, set[int], bool]]:
     code = text.code
     for at, address, register in _pages(text, low, high):
-        lengths = set()
-        for near in range(max(low, at - 4 * NEIGHBOURS), min(high, at + 8 + 4 * NEIGHBOURS), 4):
-            one = struct.unpack_from("<I", code, near)[0]
-            value: int | None = None
-            if one & 0xFFE00000 == 0xD2800000:  # MOVZ
-                value = one >> 5 & 0xFFFF
-            elif one & 0xFF8003E0 == 0xB20003E0:  # ORR of an immediate and zero
-                value = logical_immediate(one)
-            if value and value <= MAX_LITERAL_BYTES:
-                lengths.add(value)
-        yield at, address, lengths, register < 16
+        yield at, address, _arm64_lengths(code, low, high, at), register < 16
+
+
+def _arm64_lengths(code: bytes, low: int, high: int, at: int) -> set[int]:
+    lengths = set()
+    for near in range(max(low, at - 4 * NEIGHBOURS), min(high, at + 8 + 4 * NEIGHBOURS), 4):
+        one = struct.unpack_from("<I", code, near)[0]
+        value: int | None = None
+        if one & 0xFFE00000 == 0xD2800000:  # MOVZ
+            value = one >> 5 & 0xFFFF
+        elif one & 0xFF8003E0 == 0xB20003E0:  # ORR of an immediate and zero
+            value = logical_immediate(one)
+        if value and value <= MAX_LITERAL_BYTES:
+            lengths.add(value)
+    return lengths
 
 
 def _pages(text: Text, low: int, high: int) -> Iterator[tuple[int, int, int]]:

@@ -35,7 +35,7 @@ def uses_of(text: Text, functions: list[int]) -> dict[int, Uses]:
     wanted = {**{address: address for address in entry_of}, **slots}
     loads: dict[int, set[int]] = {}
     loaded: set[int] = set()
-    for at, target in _loads_of(text):
+    for at, target in loads_of(text):
         if target in wanted:
             loaded.add(target)
             loads.setdefault(entry_of[wanted[target]], set()).add(text.function_at(at))
@@ -59,10 +59,10 @@ class References:
     def __init__(self, text: Text) -> None:
         self._text = text
         entries = {text.start + entry: index for index, entry in enumerate(text.entries[:-1])}
-        slots = dict(_words_among(text, set(entries)))  # address of the word -> the entry it holds
+        slots = dict(words_among(text, set(entries)))  # address of the word -> the entry it holds
         index_of = {slot: entries[entry] for slot, entry in slots.items()} | entries
         self._loads: dict[int, list[int]] = {}
-        for at, target in _loads_of(text):
+        for at, target in loads_of(text):
             index = index_of.get(target)
             if index is not None:
                 self._loads.setdefault(index, []).append(at)
@@ -100,16 +100,13 @@ def _words_with(text: Text, values: set[int]) -> dict[int, int]:
     return found
 
 
-def _words_among(text: Text, values: set[int]) -> Iterator[tuple[int, int]]:
+def words_among(text: Text, values: set[int]) -> Iterator[tuple[int, int]]:
     """As above, for so many values that each word is looked at."""
     yield from ((at, value) for at, value in text.relocations.items() if value in values)
-    # Most of the read-only data is the table of functions, which holds no pointers.
-    table = text.elf.sections.get(".gopclntab")
-    skipped = range(table.offset, table.offset + table.size) if table else range(0)
     for segment in text.elf.loads:
         if segment.flags & PF_X:
             continue
-        for low, high in _without(segment.offset, segment.offset + segment.file_size, skipped):
+        for low, high in without_table(text, segment.offset, segment.offset + segment.file_size):
             address = segment.address + low - segment.offset
             start = low + -address % 8
             words = text.elf.data[start : start + (high - start) // 8 * 8].cast("Q")
@@ -117,13 +114,18 @@ def _words_among(text: Text, values: set[int]) -> Iterator[tuple[int, int]]:
             yield from ((first + 8 * i, word) for i, word in enumerate(words) if word in values)
 
 
-def _without(low: int, high: int, hole: range) -> list[tuple[int, int]]:
+def without_table(text: Text, low: int, high: int) -> list[tuple[int, int]]:
+    """A range of the file without the table of functions: most of the read-only data, and it holds
+    no pointers.
+    """
+    table = text.elf.sections.get(".gopclntab")
+    hole = range(table.offset, table.offset + table.size) if table else range(0)
     if not (low <= hole.start and hole.stop <= high and hole):
         return [(low, high)]
     return [(low, hole.start), (hole.stop, high)]
 
 
-def _loads_of(text: Text) -> Iterator[tuple[int, int]]:
+def loads_of(text: Text) -> Iterator[tuple[int, int]]:
     """(distance of the instruction, address it refers to)."""
     if text.elf.platform.architecture == "arm64":
         yield from _arm64_loads(text)

@@ -33,6 +33,7 @@ def command(
     console: Console = context.obj
     request = request_from(words)
     plans = plan_images(request, open_house(head=context.meta.get(HEAD_START)), console.hear)
+    from whit.needs.declared import is_providable
     from whit.needs.planner import why as why_of
     from whit.needs.planner import why_not as why_not_of
     from whit.report.plan import plan_document, plan_lines, why_lines, why_not_lines
@@ -43,7 +44,9 @@ def command(
             console.out(why_lines(why_of(plan, why), why))
         elif why_not is not None:
             is_there = why_of(plan, why_not) is not None
-            console.out(why_not_lines(why_not_of(plan, why_not), is_there, why_not))
+            found = why_not_of(plan, why_not)
+            providable = {need.code for need in found if is_providable(need.code)}
+            console.out(why_not_lines(found, providable, is_there, why_not))
         elif as_json:
             console.document({"schema": "whit/plan/v1", **plan_document(plan)})
         else:

@@ -55,10 +55,9 @@ class What(msgspec.Struct, frozen=True, order=True):
     zones           IANA names, or none for all of them
     zones-of-program  IANA names that stand in the program
     users           -
-    tmp             -
+    tmp             -, or one path that is not /tmp
     home            -
     nsswitch        -
-    services, protocols, mime-types   -
     file            one path
     directory       one path
     program         one executable's name or path

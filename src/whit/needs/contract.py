@@ -101,14 +101,15 @@ def contract_of(facts: Facts, code: Code) -> Contract:
 
 
 def module_of(function: str, facts: Facts) -> str:
-    """The module of a function: "" for the program's own, "std" for the standard library."""
-    if is_standard(function):
-        return "std"
+    """The module of a function: "" for the program's own, "std" for the standard library. A name
+    without a dot is no sign of that: a program's own module may be called anything.
+    """
     own = facts.go.main.path if facts.go and facts.go.main else ""
     if function.startswith("main.") or (own and _is_below(function, own)):
         return ""
     modules = [module.path for module in facts.go.modules] if facts.go else []
-    return max((path for path in modules if _is_below(function, path)), key=len, default="other")
+    other = "std" if is_standard(function) else "other"
+    return max((path for path in modules if _is_below(function, path)), key=len, default=other)
 
 
 def _is_below(function: str, module: str) -> bool:

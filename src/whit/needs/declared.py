@@ -81,16 +81,20 @@ def code_of(word: str) -> str:
 def providable_code_of(word: str) -> str:
     """The code that a word means, if a file could meet it. Errors: UnknownNeed."""
     code = code_of(word)
-    rule = rule_named(code)
-    if any(code == row[0] for row in LOADING[1:]):
+    if is_providable(code):
         return code
-    if rule is None or not rule.what:
-        title = rule.title if rule else LIBRARIES[2]
-        raise UnknownNeed(
-            f"--need {word}: whit has no file for it ({title})",
-            hint=(rule.note if rule else "") or "give the files under [files] in whit.toml",
-        )
-    return code
+    rule = rule_named(code)
+    raise UnknownNeed(
+        f"--need {word}: whit has no file for it ({rule.title if rule else LIBRARIES[2]})",
+        hint=(rule.note if rule else "") or "give the files under [files] in whit.toml",
+    )
+
+
+def is_providable(code: str) -> bool:
+    """Whether a file of whit's, or one of the root, could meet the need."""
+    rule = rule_named(code)
+    is_loaded = any(code == row[0] for row in LOADING[1:])
+    return is_loaded or (rule is not None and bool(rule.what))
 
 
 def _named(word: str) -> tuple[str, str]:

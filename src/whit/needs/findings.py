@@ -6,33 +6,21 @@ Rule 3: whatever cannot be known counts as needed: an unknown caller, machine co
 read, a program without function names.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from whit.binary.calls import Caller, Code, Constant
+from whit.binary.calls import Caller, Code
 from whit.binary.facts import Facts
 from whit.model.plan import Evidence, Need, Standing, What
 from whit.needs.declared import Declared
 from whit.needs.foreign import names_are_readable, need_of, unnamed_need, with_c_code
+from whit.needs.held import FILE_FUNCTIONS, Held
 from whit.needs.merging import merged
-from whit.needs.rules import (
-    BUILTIN_PROTOCOLS,
-    BUILTIN_SERVICES,
-    DECLARED,
-    LIBRARIES,
-    RULES,
-    Rule,
-)
+from whit.needs.narrowing import SPECIAL, Case
+from whit.needs.rules import DECLARED, LIBRARIES, RULES, Rule
 
 MAX_SHOWN_CALLERS = 3
-MAX_NAMES = 64
-# Paths that the kernel or the container engine provides.
-RUNTIME_PATHS = (
-    *("/proc/", "/sys/", "/dev/", "/run/", "/var/run/"),
-    *("/etc/resolv.conf/", "/etc/hosts/"),
-)
 
 
 def needs_of(
@@ -43,7 +31,8 @@ def needs_of(
     `loading` are those of a dynamic program's closure (`needs.loading`).
     """
     if names_are_readable(facts):
-        needs = [with_c_code(_named(rule, facts, code), rule, facts) for rule in RULES]
+        held = Held(facts, code)
+        needs = [with_c_code(_named(rule, facts, code, held), rule, facts) for rule in RULES]
     else:
         needs = [unnamed_need(rule, facts) for rule in RULES]
     if not loading:
@@ -73,22 +62,25 @@ def with_chains(needs: tuple[Need, ...], code: Code) -> tuple[Need, ...]:
 # ---- a program with function names ------------------------------------------------------------
 
 
-def _named(rule: Rule, facts: Facts, code: Code) -> Need:
+def _named(rule: Rule, facts: Facts, code: Code, held: Held) -> Need:
     linked = [name for name in rule.sinks if facts.links(name)]
-    if not linked:
-        return _absent(rule)
-    if any(facts.links(name) for name in rule.embeds):
-        carried = next(name for name in rule.embeds if facts.links(name))
+    opened = [one.evidence() for one in held.of(rule)]
+    if not linked and not opened:
+        return _absent(rule, held, facts)
+    carried = next((name for name in rule.embeds if facts.links(name)), "")
+    if carried and not opened:
         return Need(
             rule.code, rule.title, Standing.EMBEDDED, (), (Evidence("function", carried),),
             "the program carries it",
         )  # fmt: skip
     evidence = [Evidence("function", name) for name in rule.gates if facts.links(name)]
+    evidence += opened[:MAX_SHOWN_CALLERS]
     if not evidence:
         evidence = _called(rule, facts, code)
     special = SPECIAL.get(rule.code)
-    if special is not None:
-        return special(rule, facts, code, evidence)
+    need = special(Case(rule, facts, code, held, tuple(evidence))) if special else None
+    if need is not None:
+        return need
     if evidence:
         return need_of(rule, rule.gated, evidence, rule.what)
     standing = rule.otherwise
@@ -145,112 +137,6 @@ def _calls(caller: Caller, function: str) -> Evidence:
     return Evidence("caller", f"{who} {how} {function}")
 
 
-# ---- rules whose constants narrow or open them ------------------------------------------------
-
-
-def _constants(rule: Rule, facts: Facts, code: Code) -> list[tuple[str, Constant]]:
-    """(function, constant) for every call site of the rule's argument functions."""
-    asked = {a.function: a.word for a in rule.arguments if facts.links(a.function)}
-    if not asked or not code.is_readable:
-        return []
-    found = code.constants(asked)
-    return [(function, c) for function in asked for c in found.get(function, ())]
-
-
-def _zones(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Need:
-    """Only the zones that are named, if every call names one."""
-    sites = _constants(rule, facts, code)
-    names = {c.value for _, c in sites if c.value not in (None, "", "UTC", "Local")}
-    named = sorted(name for name in names if name)
-    all_named = bool(sites) and all(c.is_certain for _, c in sites)
-    if all_named:
-        callers = code.callers(["time.LoadLocation"])["time.LoadLocation"]
-        all_named = all(caller.how == "call" for caller in callers)
-    if all_named and not named:
-        return Need(
-            rule.code, rule.title, Standing.ASSUMED_NOT, (), tuple(evidence),
-            "only UTC and Local are asked for, which need no data",
-        )  # fmt: skip
-    if all_named:
-        evidence += [Evidence("constant", f'time.LoadLocation("{name}")') for name in named]
-        return need_of(rule, rule.gated, evidence, (What("zones-of-program", tuple(named)),))
-    return need_of(rule, rule.gated, evidence, rule.what)
-
-
-def _programs(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Need:
-    """Loud: nothing in the image can be run. The constant names are listed."""
-    if not evidence:
-        return _assumed_not(rule, facts)
-    sites = _constants(rule, facts, code)
-    names = sorted({c.value for _, c in sites if c.value and len(c.value) < 256})[:MAX_NAMES]
-    unknown = sum(c.value is None for _, c in sites)
-    evidence += [Evidence("constant", f"runs {name}") for name in names]
-    note = rule.note
-    if names and not unknown:
-        note = f"{', '.join(names)}: {note}"
-    elif names:
-        note = f"{', '.join(names)}, and others that cannot be read: {note}"
-    return Need(rule.code, rule.title, Standing.REQUIRED, (), tuple(evidence), note)
-
-
-def _services(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Need:
-    for function, constant in _constants(rule, facts, code):
-        service = (constant.value or "").rpartition(":")[2]
-        if re.fullmatch(r"[a-z][a-z0-9-]{1,30}", service) and service not in BUILTIN_SERVICES:
-            where = f'{function}("{constant.value}") in {constant.caller}'
-            evidence.append(Evidence("constant", where))
-    return need_of(rule, rule.gated, evidence, ()) if evidence else _assumed_not(rule, facts)
-
-
-def _protocols(rule: Rule, facts: Facts, code: Code, evidence: list[Evidence]) -> Need:
-    for function, constant in _constants(rule, facts, code):
-        network, colon, protocol = (constant.value or "").partition(":")
-        if network in ("ip", "ip4", "ip6") and colon:
-            known = protocol in BUILTIN_PROTOCOLS or protocol.isdigit()
-            if not known:
-                where = f'{function}("{constant.value}") in {constant.caller}'
-                evidence.append(Evidence("constant", where))
-    return need_of(rule, rule.gated, evidence, ()) if evidence else _assumed_not(rule, facts)
-
-
-def _plugins(rule: Rule, facts: Facts, _code: Code, _evidence: list[Evidence]) -> Need:
-    """plugin.open is linked into static programs too, as a stub that fails."""
-    if not facts.interpreter:
-        return _assumed_not(rule, facts)
-    return Need(
-        rule.code, rule.title, Standing.OPTIONAL, (), (Evidence("function", "plugin.open"),),
-        "plugins are given under [files] in whit.toml, or mounted",
-    )  # fmt: skip
-
-
-def _files(rule: Rule, facts: Facts, code: Code, _evidence: list[Evidence]) -> Need:
-    """Absolute paths that the program's own packages open by constant name."""
-    found: dict[str, str] = {}
-    for _, constant in _constants(rule, facts, code):
-        path = constant.value or ""
-        is_path = path.startswith("/") and len(path) < 1024 and path.isprintable()
-        own = not _is_standard(constant.caller, facts)
-        if own and is_path and not f"{path}/".startswith(RUNTIME_PATHS):
-            found.setdefault(path, constant.caller)
-    if not found:
-        return _assumed_not(rule, facts)
-    shown = sorted(found)[:MAX_NAMES]
-    evidence = tuple(Evidence("constant", f"{path} in {found[path]}") for path in shown)
-    note = f"{', '.join(shown[:6])}: {rule.note}"
-    return Need(rule.code, rule.title, rule.gated, (), evidence, note)
-
-
-Special = Callable[[Rule, Facts, Code, list[Evidence]], Need]
-SPECIAL: Mapping[str, Special] = {
-    "N020": _zones,
-    "N040": _services,
-    "N041": _protocols,
-    "N060": _programs,
-    "N081": _plugins,
-    "N100": _files,
-}
-
-
 # ---- libraries, declarations, overrides --------------------------------------------------------
 
 
@@ -301,24 +187,13 @@ def _override(
 # ---- small ------------------------------------------------------------------------------------
 
 
-def _assumed_not(rule: Rule, facts: Facts) -> Need:
-    evidence = tuple(Evidence("function", n) for n in rule.sinks if facts.links(n))[:1]
-    return Need(rule.code, rule.title, Standing.ASSUMED_NOT, (), evidence, rule.assumption)
-
-
-def _absent(rule: Rule) -> Need:
+def _absent(rule: Rule, held: Held, facts: Facts) -> Need:
+    """Proof, unless the program may open the file by itself and its code cannot be read."""
     note = f"{rule.sinks[0]} is not linked"
-    return Need(rule.code, rule.title, Standing.ABSENT, (), (), note)
-
-
-def _is_standard(function: str, facts: Facts) -> bool:
-    """Whether a function is Go's own: its package path has no dot before the first slash, and is
-    not in the program's own module, whose name is free.
-    """
-    path = function.partition("[")[0]
-    if facts.go and facts.go.main and path.startswith(facts.go.main.path + "/"):
-        return False
-    first, slash, _ = path.partition("/")
-    if slash:
-        return "." not in first
-    return first.partition(".")[0] != "main"
+    if not rule.held:
+        return Need(rule.code, rule.title, Standing.ABSENT, (), (), note)
+    if held.is_readable or not any(map(facts.links, FILE_FUNCTIONS)):
+        note += f", and no code of the program holds {(*rule.paths, 'HOME')[0]}"
+        return Need(rule.code, rule.title, Standing.ABSENT, (), (), note)
+    note += f"; whether the program uses {(*rule.paths, 'HOME')[0]} by itself cannot be read"
+    return Need(rule.code, rule.title, Standing.ASSUMED_NOT, (), (), note)

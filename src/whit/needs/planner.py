@@ -95,7 +95,7 @@ def make_plan(request: PlanRequest, needs: Sequence[Need], providers: Sequence[P
         needs=tuple(needs),
         dropped=tuple(_dropped(needs)),
         warnings=(
-            *_warnings(needs),
+            *_warnings(needs, entries),
             *_unknown_zones(needs, entries),
             *_zone_warnings(request, entries),
         ),
@@ -314,10 +314,12 @@ def _zone_warnings(request: PlanRequest, entries: Mapping[str, Entry]) -> list[s
     return [f"N021 local time: TZ is {zone}, but {path} is not in the image: add --tz {zone}"]
 
 
-def _warnings(needs: Sequence[Need]) -> list[str]:
-    """Needs that stand and that no file can meet."""
+def _warnings(needs: Sequence[Need], entries: Mapping[str, Entry]) -> list[str]:
+    """Needs that stand and that no file of whit's can meet; one that the user gave may."""
     return [
         f"{need.code} {need.title}: {need.note}"
         for need in needs
-        if need.standing is Standing.REQUIRED and not need.what
+        if need.standing is Standing.REQUIRED
+        and not need.what
+        and not any(place in entries for place in places_of(need.code))
     ]

@@ -7,6 +7,8 @@ A row names functions exactly as the linker does. Its logic stands in `needs.fin
     gates    any linked: the program can mean it
     callers  a gate that the standard library also uses for itself: it counts unless every caller
              is one of the harmless ones, which only the machine code can tell
+    held     the form of a constant path with which a program opens the file by itself: no function
+             of Go's is named, and it is needed all the same
     paths    what a program that is not Go's, or has no function names, would have to contain
 
 Checked against Go 1.21 to 1.27 by tests/corpus.
@@ -48,8 +50,17 @@ class Rule(msgspec.Struct, frozen=True):
     note: str = ""
     assumption: str = ""
     paths: tuple[str, ...] = ()
+    held: str = ""
 
 
+# What crypto/x509 tries, and the directories: root_linux.go.
+CA_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
+_CA_FILES = (
+    *(CA_ROOTS, "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"),
+    *("/etc/pki/tls/cacert.pem", "/etc/ssl/cert.pem"),
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    *("/etc/ssl/certs/?", "/etc/pki/tls/certs/?"),
+)
 _USER = ("os/user.", "archive/tar.statUnix")
 DIAL_ADDRESSES = (
     Argument("net.Dial", 2),
@@ -57,6 +68,15 @@ DIAL_ADDRESSES = (
     Argument("net.(*Dialer).Dial", 3),
     Argument("net.(*Dialer).DialContext", 5),
     Argument("net.Listen", 2),
+    Argument("net.ListenPacket", 2),
+    Argument("net.(*ListenConfig).Listen", 5),
+    Argument("net.ResolveTCPAddr", 2),
+    Argument("net.ResolveUDPAddr", 2),
+    Argument("net.LookupPort", 2),
+    Argument("net.(*Resolver).LookupPort", 5),
+    Argument("crypto/tls.Dial", 2),
+    Argument("net/http.ListenAndServe", 0),
+    Argument("net/http.ListenAndServeTLS", 0),
 )
 DIAL_NETWORKS = (
     Argument("net.Dial", 0),
@@ -64,8 +84,46 @@ DIAL_NETWORKS = (
     Argument("net.(*Dialer).Dial", 1),
     Argument("net.(*Dialer).DialContext", 3),
     Argument("net.ListenPacket", 0),
+    Argument("net.(*ListenConfig).ListenPacket", 3),
     Argument("net.DialIP", 0),
     Argument("net.ListenIP", 0),
+    Argument("net.ResolveIPAddr", 0),
+)
+# Functions of the standard library that open, make or look up what they are handed.
+FILE_ARGUMENTS = (
+    Argument("os.Open", 0),
+    Argument("os.OpenFile", 0),
+    Argument("os.Create", 0),
+    Argument("os.ReadFile", 0),
+    Argument("os.WriteFile", 0),
+    Argument("os.ReadDir", 0),
+    Argument("os.Stat", 0),
+    Argument("os.Lstat", 0),
+    Argument("os.Mkdir", 0),
+    Argument("os.MkdirAll", 0),
+    Argument("os.Chdir", 0),
+    Argument("os.Readlink", 0),
+    Argument("os.Remove", 0),
+    Argument("os.RemoveAll", 0),
+    Argument("os.Rename", 2),
+    Argument("io/ioutil.ReadFile", 0),
+    Argument("io/ioutil.WriteFile", 0),
+    Argument("io/ioutil.ReadDir", 0),
+    Argument("path/filepath.Walk", 0),
+    Argument("path/filepath.WalkDir", 0),
+    Argument("path/filepath.Glob", 0),
+    Argument("text/template.ParseGlob", 0),
+    Argument("html/template.ParseGlob", 0),
+    Argument("html/template.(*Template).ParseGlob", 1),
+    Argument("crypto/tls.LoadX509KeyPair", 0),
+    Argument("crypto/tls.LoadX509KeyPair", 2),
+    Argument("net/http.ServeFile", 3),
+    Argument("net/http.ListenAndServeTLS", 2),
+    Argument("net/http.ListenAndServeTLS", 4),
+    Argument("net/http.(*Server).ListenAndServeTLS", 1),
+    Argument("net/http.(*Server).ListenAndServeTLS", 3),
+    Argument("plugin.Open", 0),
+    Argument("syscall.Open", 0),
 )
 # The names that Go answers without /etc/services, and protocols without /etc/protocols (net).
 BUILTIN_SERVICES = (
@@ -107,6 +165,7 @@ RULES = (
         note="TLS connections fail: certificate signed by unknown authority",
         assumption="a TLS server does not verify clients against the system's roots",
         paths=("/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/ssl/cert.pem"),
+        held="|".join(_CA_FILES),
     ),
     Rule(
         code="N020",
@@ -119,6 +178,7 @@ RULES = (
         what=(What("zones"),),
         note="time.LoadLocation fails: unknown time zone",
         paths=("/usr/share/zoneinfo",),
+        held="/usr/share/zoneinfo(?:/[A-Za-z0-9_+/-]*)?",
     ),
     Rule(
         code="N021",
@@ -158,6 +218,7 @@ RULES = (
         note="os/user fails: open /etc/passwd: no such file or directory",
         assumption="archive/tar looks names up and does without them",
         paths=("/etc/passwd",),
+        held="/etc/(?:passwd|group)",
     ),
     Rule(
         code="N031",
@@ -176,8 +237,8 @@ RULES = (
         gates=("net.LookupPort",),
         arguments=DIAL_ADDRESSES,
         gated=Standing.OPTIONAL,
-        what=(What("services"),),
-        note="names beyond Go's own list (http, https, ssh, smtp …) fail: unknown port",
+        note="Go knows only http, https, ssh, smtp and the like; others fail: unknown port. Give"
+        " /etc/services under [files]",
         assumption="ports are numbers, or names that Go knows by itself",
     ),
     Rule(
@@ -187,8 +248,8 @@ RULES = (
         sinks=("net.lookupProtocol",),
         arguments=DIAL_NETWORKS,
         gated=Standing.OPTIONAL,
-        what=(What("protocols"),),
-        note="names beyond icmp, igmp, tcp, udp and ipv6-icmp fail: unknown IP protocol",
+        note="Go knows only icmp, igmp, tcp, udp and ipv6-icmp; others fail: unknown IP protocol."
+        " Give /etc/protocols under [files]",
         assumption="no raw IP protocol is dialled by a name that Go does not know",
     ),
     Rule(
@@ -198,8 +259,8 @@ RULES = (
         sinks=("mime.initMimeUnix",),
         gates=("mime.TypeByExtension", "mime.ExtensionsByType"),
         gated=Standing.OPTIONAL,
-        what=(What("mime-types"),),
-        note="Go knows the common extensions; the others get their type from the content",
+        note="Go knows the common extensions, and the others get their type from the content; for"
+        " more, give /etc/mime.types under [files]",
         assumption="no file type is asked for by extension",
     ),
     Rule(
@@ -211,15 +272,20 @@ RULES = (
         what=(What("tmp"),),
         note="temporary files fail: open /tmp/…: no such file or directory",
         paths=("/tmp",),
+        held="(?:/var)?/tmp(?:/.*)?",
     ),
     Rule(
         code="N051",
         name="home",
         title="home directory",
-        sinks=("os.UserHomeDir", "os.UserCacheDir", "os.UserConfigDir"),
+        sinks=(
+            *("os.UserHomeDir", "os.UserCacheDir", "os.UserConfigDir"),
+            *("os.Getenv", "os.LookupEnv", "syscall.Getenv", "os.ExpandEnv"),
+        ),
         gates=("os.UserHomeDir", "os.UserCacheDir", "os.UserConfigDir"),
         what=(What("home"),),
-        note="os.UserHomeDir fails: $HOME is not defined",
+        note="$HOME is not defined, and what lies below it cannot be made",
+        held=r"HOME|\$\{?HOME\b.*",
     ),
     Rule(
         code="N060",
@@ -242,7 +308,8 @@ RULES = (
             Argument("os.StartProcess", 0),
             Argument("syscall.Exec", 0),
         ),
-        note="there is nothing to run in this image; what is started fails: not found in $PATH",
+        note="this image holds nothing to run, so starting it fails; --need program:NAME takes it"
+        " along",
         paths=("/bin/sh",),
     ),
     Rule(
@@ -275,16 +342,12 @@ RULES = (
         code="N100",
         name="files",
         title="files opened by name",
-        sinks=("os.OpenFile", "os.ReadFile"),
-        arguments=(
-            Argument("os.Open", 0),
-            Argument("os.OpenFile", 0),
-            Argument("os.ReadFile", 0),
-            Argument("os.ReadDir", 0),
-        ),
+        sinks=("os.OpenFile", "os.ReadFile", "os.Stat", "os.Mkdir", "syscall.Open"),
+        arguments=FILE_ARGUMENTS,
         gated=Standing.OPTIONAL,
-        note="add them with [files] in whit.toml, or mount them",
-        assumption="no file of the image is opened by a name that the program holds",
+        note="give files under [files] in whit.toml, directories with --need directory:/path, or"
+        " mount them",
+        assumption="none of the paths that the program's own code holds names a file of the image",
     ),
 )
 # Codes without a row of their own: what is loaded comes from the ELF headers, by rules that stand

@@ -27,21 +27,9 @@ _ZONE_DIRECTORIES = (
     "/usr/lib/locale/TZ",
     "/etc/zoneinfo",
 )
-# mime/type_unix.go: mimeGlobs, typeFiles.
-_MIME_FILES = (
-    "/usr/local/share/mime/globs2",
-    "/usr/share/mime/globs2",
-    "/etc/mime.types",
-    "/etc/apache2/mime.types",
-    "/etc/apache/mime.types",
-    "/etc/httpd/conf/mime.types",
-)
 _PLAIN_FILES = {
     "users": ("/etc/passwd",),
     "nsswitch": ("/etc/nsswitch.conf",),
-    "services": ("/etc/services",),
-    "protocols": ("/etc/protocols",),
-    "mime-types": _MIME_FILES,
 }
 _PROGRAM_DIRECTORIES = (
     "/usr/local/sbin",
@@ -74,6 +62,7 @@ def unprovided(
     if what.kind in ("tmp", "home"):
         name = "TMPDIR" if what.kind == "tmp" else "HOME"
         place = env.get(name) or ("/tmp" if what.kind == "tmp" else account.home)
+        place = what.names[0] if what.names else place
         return _writable(place, walker, account)
     if what.kind == "program":
         return tuple(name for name in what.names if not _program(name, walker, env))

@@ -1,6 +1,6 @@
 """Plan in, lines or a JSON document out: what the image holds, why, and what it does not hold."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from whit.model.plan import Dropped, Entry, Evidence, Need, Plan, Standing
 from whit.model.tree import Dir, File, Link
@@ -150,8 +150,10 @@ def why_lines(found: tuple[Entry, Need | None] | None, path: str) -> list[str]:
     return [*lines, f"  `whit explain {entry.code}` says more"]
 
 
-def why_not_lines(needs: tuple[Need, ...], is_there: bool, path: str) -> list[str]:
-    """Why a path is not in the image."""
+def why_not_lines(
+    needs: tuple[Need, ...], providable: Container[str], is_there: bool, path: str
+) -> list[str]:
+    """Why a path is not in the image. `providable` are the codes that whit has files for."""
     if is_there:
         return [f"{path} is in the image; `--why {path}` says why"]
     if not needs:
@@ -164,7 +166,10 @@ def why_not_lines(needs: tuple[Need, ...], is_there: bool, path: str) -> list[st
         lines.append(f"{need.code} {need.title}: {need.standing.value}")
         lines += [f"  {evidence_line(evidence)}" for evidence in need.evidence]
         lines += [f"  {need.note}"] if need.note else []
-        lines.append(f"  take it all the same: --need {need.code}")
+        if need.code in providable:
+            lines.append(f"  take it all the same: --need {need.code}")
+        elif path.startswith("/"):
+            lines.append(f"  give it under [files], or --need file:{path} takes this machine's")
     return lines
 
 

@@ -9,6 +9,7 @@ from whit.binary.elf import Elf, Section
 from whit.binary.facts import Facts, Functions, Linkage
 from whit.binary.functions import FunctionTable
 from whit.binary.goinfo import GoInfo
+from whit.binary.mentions import Mention
 from whit.model.names import Platform
 from whit.model.plan import Need, Standing, What
 from whit.needs.declared import Declared
@@ -29,8 +30,10 @@ class Answers:
         callers: Mapping[str, tuple[Caller, ...]] | None = None,
         constants: Mapping[str, tuple[Constant, ...]] | None = None,
         *,
+        mentions: tuple[Mention, ...] = (),
         is_readable: bool = True,
     ) -> None:
+        self._mentions = mentions
         self._callers, self._constants = callers or {}, constants or {}
         self.is_readable = is_readable
         self.questions = 0
@@ -43,6 +46,10 @@ class Answers:
         self.questions += 1
         found = {n: self._callers.get(n, ()) for n in names}
         return {n: tuple(c for c in some if c.how == "call") for n, some in found.items()}
+
+    def mentions(self, *beginnings: str) -> tuple[Mention, ...]:
+        self.questions += 1
+        return tuple(m for m in self._mentions if m.values[0].startswith(beginnings))
 
     def constants(self, wanted: Mapping[str, int]) -> dict[str, tuple[Constant, ...]]:
         self.questions += 1
@@ -231,7 +238,7 @@ def test_programs_that_are_run_are_named():
 @pytest.mark.parametrize(
     ("address", "standing"),
     [
-        ("db:postgresql", Standing.OPTIONAL),
+        ("db:postgresql", Standing.REQUIRED),
         ("db:5432", Standing.ASSUMED_NOT),
         ("db:https", Standing.ASSUMED_NOT),
         (None, Standing.ASSUMED_NOT),
@@ -240,3 +247,42 @@ def test_programs_that_are_run_are_named():
 def test_services_that_go_does_not_know(address: str | None, standing: Standing):
     answers = Answers(constants={"net.Dial": (Constant("main.main", address),)})
     assert found("N040", go("net.readServices", "net.Dial"), answers).standing is standing
+
+
+def test_a_path_that_the_program_holds_is_evidence_and_one_of_gos_is_none():
+    own = Answers(mentions=(Mention("main.main", ("/etc/passwd",)),))
+    need = found("N030", go("os.OpenFile"), own)
+    assert (need.standing, need.what) == (Standing.REQUIRED, (What("users"),))
+    standard = Answers(mentions=(Mention("os/user.lookupUser", ("/etc/passwd",)),))
+    assert found("N030", go("os.OpenFile"), standard).standing is Standing.ABSENT
+
+
+def test_absence_is_no_proof_where_code_cannot_be_read():
+    need = found("N050", go("os.OpenFile"), Answers(is_readable=False))
+    assert need.standing is Standing.ASSUMED_NOT
+    assert found("N050", go(), Answers(is_readable=False)).standing is Standing.ABSENT
+
+
+def test_home_is_needed_by_what_makes_files_there():
+    home = Answers(mentions=(Mention("main.main", ("HOME",)),))
+    assert found("N051", go("os.Getenv"), home).standing is Standing.OPTIONAL
+    assert found("N051", go("os.Getenv", "os.MkdirAll"), home).standing is Standing.REQUIRED
+    assert found("N051", go("os.Getenv", "os.MkdirAll")).standing is Standing.ABSENT
+
+
+def test_the_roots_lie_where_the_program_looks_for_them():
+    path = "/etc/pki/tls/certs/ca-bundle.crt"
+    answers = Answers(mentions=(Mention("main.main", (path,)),))
+    need = found("N010", go("os.OpenFile"), answers)
+    link = What("link", (path, "/etc/ssl/certs/ca-certificates.crt"))
+    assert need.what == (What("ca-roots"), link)
+
+
+def test_what_cannot_be_read_of_programs_is_said():
+    answers = Answers(constants={"os/exec.Command": (Constant("main.f", None),)})
+    need = found("N060", go("os.StartProcess", "os/exec.Command"), answers)
+    assert need.note.startswith("what it runs cannot be read")
+    sites = {"os/exec.Command": (Constant("main.f", "git"),),
+             "os/exec.LookPath": (Constant("os/exec.Command", None),)}  # fmt: skip
+    facts = go("os.StartProcess", "os/exec.Command", "os/exec.LookPath")
+    assert found("N060", facts, Answers(constants=sites)).note.startswith("git: ")
