@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus_case import CORPUS, PROGRAMS, build_corpus, mismatches, needs_in
+from corpus_case import PROGRAMS, build_corpus, mismatches, needs_in
 
 OLDEST = "1.21.13"
 RELEASES = (OLDEST, "1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
