@@ -103,7 +103,8 @@ def first_way(recipe: Recipe, env: Mapping[str, str]) -> tuple[Way, bool]:
     if mode is Cgo.STATIC:
         return _static(recipe, env, "--cgo static"), True
     if mode is Cgo.DYNAMIC:
-        return _dynamic(recipe.platform, env, "--cgo dynamic"), True
+        reason = "--cgo dynamic" if recipe.cgo is Cgo.DYNAMIC else "CGO_ENABLED is 1"
+        return _dynamic(recipe.platform, env, reason), True
     return OFF, mode is Cgo.OFF
 
 
