@@ -55,7 +55,7 @@ def needs_in(program: Path) -> dict[str, Need]:
 
 # Go names the loader in every position-independent program, so it has to be there; and a program
 # with a loader may open plugins.
-IN_PIE = {("N070", "absent"): "required", ("N081", "assumed-not"): "optional"}
+IN_PIE = {("N070", "absent"): "required", ("N081", "required"): "optional"}
 
 
 def mismatches(name: str, program: Path, mode: str = "exe") -> list[str]:

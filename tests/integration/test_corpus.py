@@ -56,7 +56,7 @@ def test_one_zone_that_no_branch_can_change_is_one_zone(tmp_path: Path):
 # What each opens by a name that it holds; it fails where that is missing.
 OPENS = (
     *("tmp-constant", "tmp-fallback", "passwd-constant", "ca-constant", "zone-file"),
-    "home-variable",
+    *("home-variable", "zone-local"),
 )
 
 

@@ -41,13 +41,12 @@ def zones_of(names: Sequence[str]) -> tuple[Provided, ...]:
 
 
 def zones_asked_by_program(names: Sequence[str]) -> tuple[Provided, ...]:
-    """The zones that a program names; all of them when one is not known: what was read from
-    machine code is then in doubt, or the program deals with the failure by itself.
+    """The zones that a program names, without those that nobody knows: asking for them fails
+    anywhere, and no other zone would mend that.
     """
     _, place = _package()
-    if names and not _files_of(names, place):
-        return zones_of(())
-    return zones_of(names)
+    known = [name for name in names if _files_of((name,), place)]
+    return zones_of(known) if known or not names else ()
 
 
 def _package() -> tuple[str, str]:

@@ -5,7 +5,7 @@ nothing; it is told, and the need stays whole.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -92,8 +92,15 @@ def _zones(case: Case) -> Need | None:
         zone = one.text.removeprefix("/usr/share/zoneinfo").strip("/")
         named |= {zone: one.evidence().where} if zone else {}
         all_named &= bool(zone)
+    told = list(_local_zones(case))
+    named |= {zone: where for zone, where in told if zone not in ("", "UTC", None)}
+    all_named &= all(zone is not None for zone, _ in told)
+    if not (case.evidence or told):
+        standing = Standing.ABSENT if case.held.is_readable else Standing.ASSUMED_NOT
+        note = "time.LoadLocation is not linked, and no code of the program holds a zone's path"
+        return Need(rule.code, rule.title, standing, (), (), note)
     if not all_named:
-        return None
+        return case.need(*(Evidence("constant", where) for _, where in told))
     if not named:
         return Need(
             rule.code, rule.title, Standing.ASSUMED_NOT, (), case.evidence,
@@ -101,6 +108,19 @@ def _zones(case: Case) -> Need | None:
         )  # fmt: skip
     what = tuple(What("zones-of-program", (name,), named[name]) for name in sorted(named))
     return case.need(*(Evidence("constant", one.why) for one in what), what=what)
+
+
+def _local_zones(case: Case) -> Iterator[tuple[str | None, str]]:
+    """(zone, where it is said) of every TZ that the program sets for itself."""
+    asked = [name for name in ("os.Setenv", "syscall.Setenv") if case.facts.links(name)]
+    if not asked or not case.code.is_readable:
+        return
+    keys, values = (case.code.constants(dict.fromkeys(asked, word)) for word in (0, 2))
+    for name in asked:
+        for key, value in zip(keys[name], values[name], strict=True):
+            if key.value == "TZ" and module_of(key.caller, case.facts) != "std":
+                zone = value.value if value.is_certain or value.value is None else None
+                yield zone, f'{name}("TZ", "{value.value or "…"}") in {key.caller}'
 
 
 def _temporary(case: Case) -> Need | None:
@@ -184,12 +204,24 @@ def _names(case: Case, name_of: Callable[[str], str], number: str) -> Need | Non
 def _plugins(case: Case) -> Need | None:
     """plugin.open is linked into static programs too, as a stub that fails."""
     if not case.facts.interpreter:
-        return case.assumed_not()
+        return _stub(case) or case.assumed_not()
     return Need(
         *(case.rule.code, case.rule.title, Standing.OPTIONAL, ()),
         (Evidence("function", "plugin.open"),),
         "plugins are given under [files] in whit.toml, or mounted",
     )
+
+
+def _stub(case: Case) -> Need | None:
+    """Loud when the program's own code opens plugins: in a library it is mostly an offer."""
+    linked = [name for name in ("plugin.Open", *case.rule.sinks) if case.facts.links(name)]
+    callers = {one.function for found in case.code.callers(linked).values() for one in found}
+    own = sorted(name for name in callers if name and not module_of(name, case.facts))
+    if not own:
+        return None
+    evidence = tuple(Evidence("caller", f"{name} calls plugin.Open") for name in own[:MAX_TOLD])
+    note = "plugin.Open always fails in a static program: --cgo dynamic builds one that loads them"
+    return Need(case.rule.code, case.rule.title, Standing.REQUIRED, (), evidence, note)
 
 
 def _files(case: Case) -> Need | None:

@@ -92,7 +92,7 @@ def make_plan(request: PlanRequest, needs: Sequence[Need], providers: Sequence[P
     return Plan(
         entries=tuple(sorted(entries.values(), key=lambda e: e.path.split("/"))),
         config=_config(request, needs),
-        needs=tuple(needs),
+        needs=tuple(_with_known_zones(need, entries) for need in needs),
         dropped=tuple(_dropped(needs)),
         warnings=(
             *_warnings(needs, entries),
@@ -290,6 +290,16 @@ def _dropped(needs: Sequence[Need]) -> list[Dropped]:
             continue
         found.append(Dropped(need.title, need.code, need.standing, need.note or reason_of(need)))
     return found
+
+
+def _with_known_zones(need: Need, entries: Mapping[str, Entry]) -> Need:
+    """The need without zones that nobody has: they cannot be missed in the image."""
+    what = tuple(
+        one for one in need.what
+        if one.kind != "zones-of-program"
+        or all(f"{_PLACES['N020'][0]}/{name}" in entries for name in one.names)
+    )  # fmt: skip
+    return need if what == need.what else msgspec.structs.replace(need, what=what)
 
 
 def _unknown_zones(needs: Sequence[Need], entries: Mapping[str, Entry]) -> list[str]:

@@ -39,7 +39,6 @@ _PROGRAM_DIRECTORIES = (
     "/sbin",
     "/bin",
 )
-ALL_ZONES = 400  # IANA has about 600 names, 350 without the old ones
 # The loader's rules say where libraries are looked for (prove.libraries), a licence is no part of
 # running, and the cache has its own fixed place.
 _CHECKED_ELSEWHERE = ("licence", "loader-cache")
@@ -55,10 +54,8 @@ def unprovided(
         return () if any(map(walker.file, plain)) else (plain[0],)
     if what.kind == "ca-roots":
         return _roots(walker, env)
-    if what.kind == "zones":
+    if what.kind in ("zones", "zones-of-program"):
         return _zones(what.names, walker, env)
-    if what.kind == "zones-of-program":
-        return _zones_of_program(what.names, walker, env)
     if what.kind in ("tmp", "home"):
         name = "TMPDIR" if what.kind == "tmp" else "HOME"
         place = env.get(name) or ("/tmp" if what.kind == "tmp" else account.home)
@@ -102,15 +99,6 @@ def _zones(names: tuple[str, ...], walker: Walker, env: Mapping[str, str]) -> tu
         for name in names
         if name not in ("UTC", "Local", "") and not any(walker.file(f"{p}/{name}") for p in places)
     )
-
-
-def _zones_of_program(
-    names: tuple[str, ...], walker: Walker, env: Mapping[str, str]
-) -> tuple[str, ...]:
-    """A zone that nobody knows is not missed where all others are: no machine has it."""
-    missing = _zones(names, walker, env)
-    held = sum(path.startswith(f"{_ZONE_DIRECTORIES[0]}/") for path in walker.nodes)
-    return () if held >= ALL_ZONES else missing
 
 
 def _writable(place: str, walker: Walker, account: Account) -> tuple[str, ...]:

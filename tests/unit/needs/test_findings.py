@@ -286,3 +286,37 @@ def test_what_cannot_be_read_of_programs_is_said():
              "os/exec.LookPath": (Constant("os/exec.Command", None),)}  # fmt: skip
     facts = go("os.StartProcess", "os/exec.Command", "os/exec.LookPath")
     assert found("N060", facts, Answers(constants=sites)).note.startswith("git: ")
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        (Constant("main.init.0", "Europe/Rome", is_certain=True), ("Europe/Rome",)),
+        (Constant("main.init.0", "Europe/Rome"), ()),
+        (Constant("main.init.0", None), ()),
+    ],
+)
+def test_a_program_that_sets_its_local_time_needs_that_zone(value: Constant, names: tuple[str]):
+    class Setenv(Answers):
+        def constants(self, wanted: Mapping[str, int]) -> dict[str, tuple[Constant, ...]]:
+            key = Constant("main.init.0", "TZ", is_certain=True)
+            return {n: (value if word else key,) if "Setenv" in n else ()
+                    for n, word in wanted.items()}  # fmt: skip
+
+    need = found("N020", go("os.Setenv"), Setenv())
+    assert need.standing is Standing.REQUIRED
+    assert [what.names for what in need.what] == [names]
+    assert found("N020", go("os.Setenv")).standing is Standing.ABSENT
+
+
+@pytest.mark.parametrize(
+    ("caller", "standing"),
+    [
+        ("main.main", Standing.REQUIRED),
+        ("github.com/spf13/viper.Load", Standing.ASSUMED_NOT),
+        ("", Standing.ASSUMED_NOT),
+    ],
+)
+def test_a_static_program_of_yours_that_opens_plugins_is_told(caller: str, standing: Standing):
+    answers = Answers({"plugin.Open": (Caller(caller, "call"),)})
+    assert found("N081", go("plugin.open", "plugin.Open"), answers).standing is standing

@@ -180,3 +180,19 @@ def test_why_follows_the_links_of_the_image():
     found = why(make_plan(REQUEST, [need], [Linked()]), "/lib/a.so.1")
     assert found is not None
     assert (found[0].path, found[0].reason) == ("/usr/lib/a.so.1", "me")
+
+
+def test_a_zone_that_nobody_has_is_a_warning_and_no_longer_needed():
+    what = (What("zones-of-program", ("Europe/Rome",)), What("zones-of-program", ("Mars/X",)))
+    need = Need("N020", "zones", Standing.REQUIRED, what)
+
+    class Zones(Shelf):
+        def provide(self, what: What) -> tuple[Provided, ...] | None:
+            known = what.names == ("Europe/Rome",)
+            return super().provide(what) if known else ()
+
+    shelf = Zones(**{"zones-of-program": "/usr/share/zoneinfo/Europe/Rome"})
+    plan = make_plan(REQUEST, [need], [shelf])
+    assert plan.needs[0].what == what[:1]
+    assert len(plan.warnings) == 1
+    assert "Mars/X" in plan.warnings[0]

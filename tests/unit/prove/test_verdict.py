@@ -144,14 +144,6 @@ def test_needs_are_satisfied_where_go_looks() -> None:
     assert any(c.detail == "web is 7:7" for c in found.checks)
 
 
-def test_a_zone_that_nobody_knows_breaks_nothing_where_all_others_are() -> None:
-    zones: dict[str, Node] = {
-        f"usr__share__zoneinfo__Z{number}": File(Bytes(b"")) for number in range(400)
-    }
-    wanted = need(What("zones-of-program", ("Mars/Olympus",)))
-    assert failed(verdict(plan_of(needs=wanted, **zones))) == []
-
-
 def test_assumed_needs_break_nothing() -> None:
     assumed = (Need("N010", "CA roots", Standing.ASSUMED_NOT, (What("ca-roots"),)),)
     assert failed(verdict(plan_of(needs=assumed))) == []

@@ -1,4 +1,4 @@
-// A static program cannot open plugins.
+// It opens plugins, which a static program cannot: told loudly.
 package main
 
 import (
