@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from corpus_case import PROGRAMS, build_corpus, mismatches, needs_in
+from corpus_case import PROGRAMS, build_corpus, mismatches, needs_in, opened
+from whit.binary.mentions import mentions_of, search_loads
+from whit.binary.mentionscan import scan_loads
+from whit.binary.text import read_text
+from whit.needs.held import BEGINNINGS
 
 OLDEST = "1.21.13"
 RELEASES = (OLDEST, "1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
@@ -58,6 +62,19 @@ OPENS = (
     *("tmp-constant", "tmp-fallback", "passwd-constant", "ca-constant", "zone-file"),
     *("home-variable", "zone-local"),
 )
+
+
+@pytest.mark.go
+@pytest.mark.parametrize(("mode", "architecture"), [("pie", "amd64"), ("exe", "arm64")])
+def test_the_quick_form_finds_the_same_strings(mode: str, architecture: str, tmp_path: Path):
+    out = build_corpus("", mode, architecture, tmp_path, ("paths-held",))
+    facts, _ = opened(out / "paths-held")
+    text = read_text(facts.table) if facts.table else None
+    assert text is not None
+    slow, quick = (mentions_of(text, load(text), BEGINNINGS) for load in (search_loads, scan_loads))
+    assert slow == quick
+    held = {value for one in quick if one.function == "main.main" for value in one.values}
+    assert {"/etc/app/config.yaml", "/etc/app/tls.key", "/srv/www/assets"} <= held
 
 
 @pytest.mark.go

@@ -25,7 +25,7 @@ FILE_FUNCTIONS = (
 )
 ENVIRONMENT = ("os.Getenv", "os.LookupEnv", "syscall.Getenv")
 BEGINNINGS = (
-    *("/tmp", "/etc/", "/usr/", "/var/", "/opt/", "/srv/", "/home/", "/root/", "/lib/"),
+    *("/tmp", "/etc/", "/usr/", "/var/", "/run/", "/opt/", "/srv/", "/home/", "/root/", "/lib/"),
     *("/mnt/", "/media/", "/data", "/config", "/app/", "/www", "HOME", "$HOME", "${HOME"),
 )
 # A name of a file as people write them; a length that is not the string's own rarely gives one.

@@ -23,12 +23,14 @@ MAX_TOLD = 6
 MAKERS = ("os.MkdirAll", "os.Mkdir", "os.WriteFile", "os.Create")
 # What hands a name on that was handed to it.
 STARTERS = ("os/exec.", "os.", "syscall.", "internal/")
+# A socket of the host's, mounted by whoever means it.
+MOUNTED = re.compile(r"(?:/var)?/run/.*\.sock")
 ABSOLUTE = re.compile(r"/[ -~]{1,1023}")
 FILE = re.compile(r"/[ -~]{1,1023}|(?=[^/.]*[/.])[A-Za-z0-9._][A-Za-z0-9._/@+-]{1,255}")
 PROGRAMS = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/")
 # Paths that the kernel or the container engine provides.
 RUNTIME_PATHS = (
-    *("/proc/", "/sys/", "/dev/", "/run/", "/var/run/"),
+    *("/proc/", "/sys/", "/dev/", "/run/secrets/", "/var/run/secrets/"),
     *("/etc/resolv.conf/", "/etc/hosts/"),
 )
 
@@ -239,7 +241,9 @@ def _files(case: Case) -> Need | None:
     provided = re.compile("|".join(rule.held for rule in RULES if rule.held))
     shown = [
         path for path in sorted(found)
-        if not f"{path}/".startswith(RUNTIME_PATHS) and not provided.fullmatch(path)
+        if not f"{path}/".startswith(RUNTIME_PATHS)
+        and not provided.fullmatch(path)
+        and not MOUNTED.fullmatch(path)
     ]  # fmt: skip
     if not shown:
         return case.assumed_not()
