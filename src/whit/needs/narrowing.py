@@ -108,8 +108,11 @@ def _zones(case: Case) -> Need | None:
             rule.code, rule.title, Standing.ASSUMED_NOT, (), case.evidence,
             "only UTC and Local are asked for, which need no data",
         )  # fmt: skip
-    what = tuple(What("zones-of-program", (name,), named[name]) for name in sorted(named))
-    return case.need(*(Evidence("constant", one.why) for one in what), what=what)
+    several = len(named) > 1
+    what = tuple(
+        What("zones-of-program", (name,), named[name] if several else "") for name in sorted(named)
+    )
+    return case.need(*(Evidence("constant", named[name]) for name in sorted(named)), what=what)
 
 
 def _local_zones(case: Case) -> Iterator[tuple[str | None, str]]:
