@@ -32,14 +32,16 @@ class Request:
 
 
 class Reply:
-    """What to answer. `cut` bytes of the body are sent and then the connection ends."""
+    """What to answer. `cut` bytes of the body are sent and then the connection ends; after `hold`
+    bytes it says nothing for a second.
+    """
 
     def __init__(
         self, status: int, headers: dict[str, str] | None = None, body: bytes = b"",
-        *, cut: int | None = None, stall_seconds: float = 0.0,
+        *, cut: int | None = None, hold: int | None = None, stall_seconds: float = 0.0,
     ) -> None:  # fmt: skip
         self.status, self.headers, self.body = status, headers or {}, body
-        self.cut, self.stall_seconds = cut, stall_seconds
+        self.cut, self.hold, self.stall_seconds = cut, hold, stall_seconds
 
 
 class Drop:
@@ -190,7 +192,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
+            held = len(reply.body) if reply.hold is None else reply.hold
+            self.wfile.write((reply.body if reply.cut is None else reply.body[: reply.cut])[:held])
+            if reply.hold is not None:
+                self.wfile.flush()
+                time.sleep(1.0 if held < len(reply.body) else 0.0)
+                self.close_connection = True
         if reply.cut is not None:
             self.close_connection = True
             self.wfile.flush()

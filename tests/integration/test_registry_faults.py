@@ -10,8 +10,10 @@ import pytest
 from hostile_registry import (
     MANIFEST,
     Drop,
+    Fault,
     Hostile,
     Reply,
+    Request,
     digest,
     hostile_registry,
     once,
@@ -23,7 +25,7 @@ from layer_samples import keep
 from registry_case import images
 from whit.build.copy import copy, pull
 from whit.build.ends import parse_end
-from whit.build.events import unheard
+from whit.build.events import Event, Finished, Warned, unheard
 from whit.build.registries import Registries
 from whit.errors import WhitError
 from whit.errors.images import InvalidImage
@@ -37,7 +39,7 @@ from whit.errors.registry import (
     RegistryUntrusted,
     UnsupportedManifest,
 )
-from whit.model.registries import Patience
+from whit.model.registries import Patience, RegistrySettings
 from whit.store.blobs import Store
 
 QUICK = Patience(tries=8, first_wait_seconds=0.002, budget_seconds=5, stall_seconds=0.5)
@@ -127,7 +129,7 @@ def test_a_registry_that_forgets_ranges_is_asked_from_the_start(there: Hostile, 
 def test_wrong_bytes_are_refused_and_not_kept(there: Hostile, store: Store, body: bytes, said: str):
     there.put_image("app", "1", (LARGE,))
     there.faults.append(when("GET", digest(LARGE), Reply(200, body=body)))
-    with pytest.raises(BadAnswer, match=said):
+    with pytest.raises(BadAnswer, match=f"^{there.host}/app.*{said}"):
         get(there, store)
     assert not store.has(digest(LARGE))  # type: ignore[arg-type]
     there.faults.clear()
@@ -181,6 +183,59 @@ def test_a_registry_that_stalls_is_given_up(there: Hostile, store: Store):
     with pytest.raises(RegistryUnreachable):
         get(there, store, Patience(tries=2, first_wait_seconds=0.001, stall_seconds=0.2))
     assert time.monotonic() - begun < 5
+
+
+def test_a_silent_registry_is_asked_twice_and_each_reason_is_told_once(
+    there: Hostile, store: Store
+):
+    there.put_image("app", "1")
+    heard: list[Event] = []
+    known = Registries({}, patience=QUICK, environment={}, listen=heard.append)
+    silent = when("GET", "/manifests/", Reply(200, stall_seconds=1.0))
+    for fault, requests in ((silent, 2), (when("GET", "/manifests/", Reply(503)), 8)):
+        there.faults[:], there.requests[:] = [fault], []
+        heard.clear()
+        with pytest.raises(RegistryUnreachable, match=f"{requests} tries"):
+            pull(f"{there.host}/app:1", None, known, store)
+        assert len(there.requests) == requests
+        (warned,) = heard
+        assert isinstance(warned, Warned)
+        assert there.host in warned.message
+        assert "trying again" in warned.message
+
+
+def test_a_slow_blob_that_gets_on_is_worth_more_tries(there: Hostile, store: Store):
+    """Each answer brings 1.5 MB and then nothing."""
+    wanted = there.put_image("app", "1", (LARGE,))
+
+    def slow(request: Request) -> Reply | None:
+        if digest(LARGE) not in request.target:
+            return None
+        start = int(request.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        return Reply(206 if start else 200, body=LARGE[start:], hold=1_500_000)
+
+    there.faults.append(slow)
+    patience = Patience(tries=8, first_wait_seconds=0.001, budget_seconds=5, stall_seconds=0.3)
+    assert get(there, store, patience) == wanted
+    assert there.count("GET", digest(LARGE)) > 2
+
+
+def test_mirrors_that_were_asked_are_named(there: Hostile, store: Store):
+    settings = {there.host: RegistrySettings(mirrors=("127.0.0.1:1", f"{there.host}/cache"))}
+    known = Registries(settings, patience=QUICK, environment={})
+    with pytest.raises(NoSuchManifest) as caught:
+        pull(f"{there.host}/app:1", None, known, store)
+    said = caught.value.output or ""
+    assert "mirror: 127.0.0.1:1 cannot be reached" in said
+    assert f"mirror: {there.host} has no cache/app:1" in said
+
+
+def test_what_is_no_manifest_is_named_with_its_type(there: Hostile, store: Store):
+    there.faults.append(
+        when("GET", "/manifests/", Reply(200, {"Content-Type": "text/html; x=y"}, b"<html>log in"))
+    )
+    with pytest.raises(InvalidImage, match=f"{there.host}/app:1 came as text/html: "):
+        get(there, store)
 
 
 def test_a_tag_that_moves_gives_one_image(there: Hostile, store: Store):
@@ -325,12 +380,50 @@ def test_the_registry_says_how_long_to_wait(there: Hostile, store: Store):
 
 
 def test_patience_has_a_budget(there: Hostile, store: Store):
-    there.faults.append(when("POST", "", Reply(429, {"Retry-After": "3600"})))
+    there.faults.append(when("POST", "", Reply(429, {"Retry-After": "100000"})))
     begun = time.monotonic()
     with pytest.raises(RegistryUnreachable) as caught:
         push(there, store)
     assert time.monotonic() - begun < 5
     assert "limits how often" in (caught.value.hint or "")
+    assert "left alone for 100000 seconds" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            when("POST", "", Reply(307, {"Location": "https://b.example/x?sig=secret"})),
+            "answers 307 to POST /v2/app/blobs/uploads/, which leads to https://b.example/x$",
+        ),
+        (
+            when("PUT", "/manifests/", Reply(201, {"Docker-Content-Digest": digest(b"x")})),
+            f"was given the manifest sha256:.* and says it keeps {digest(b'x')}$",
+        ),
+    ],
+)
+def test_answers_to_a_push_are_told_as_such(there: Hostile, store: Store, fault: Fault, said: str):
+    there.faults.append(fault)
+    with pytest.raises(WhitError, match=said) as caught:
+        push(there, store)
+    assert "are above" not in (caught.value.hint or "")
+    assert "nothing of it was kept" not in (caught.value.hint or "")
+
+
+def test_an_unchanged_copy_asks_both_sides_once(there: Hostile, store: Store):
+    push(there, store)
+    with hostile_registry() as other:
+        ends = parse_end(f"{there.host}/app:1"), parse_end(f"{other.host}/app:1")
+        for total in (0, 2):
+            heard: list[Event] = []
+            there.requests.clear()
+            other.requests.clear()
+            copy(*ends, None, registries(), store, "/", heard.append)
+            made = len(there.requests) + len(other.requests)
+            (done,) = heard
+            assert isinstance(done, Finished)
+            assert f"{made} requests" in done.detail
+            assert not total or made == total
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from registry_case import HTPASSWD, Registry, images, registry, whit
 from whit.build.house import open_house
+from whit.errors.registry import HelperFailed
+from whit.registry.credentials import run_helper
 from whit.store.blobs import Store
 
 pytestmark = pytest.mark.registry
@@ -188,6 +191,22 @@ def test_helpers_are_asked(
     config.write_text('{"credsStore":"broken"}')
     _, said = whit("copy", "multi:1", f"{locked.host}/b:1", cwd=project, status=4)
     assert "the vault is sealed" in said
+
+
+def test_a_helper_that_hangs_is_ended_with_all_that_it_began(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("whit.registry.credentials.HELPER_SECONDS", 0.5)
+    noted = tmp_path / "child"
+    _helper(home, "hangs", f"sleep 307 & echo $! > {noted}; wait")
+    environment = {**os.environ, "PATH": f"{home}:{os.environ['PATH']}"}
+    with pytest.raises(HelperFailed, match="did not answer"):
+        run_helper("hangs", "get", "registry.example", environment)
+    status = Path(f"/proc/{noted.read_text().strip()}/stat")
+    deadline = time.monotonic() + 10
+    while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_client_certificate(

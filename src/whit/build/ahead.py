@@ -2,6 +2,7 @@
 
 from threading import Thread
 
+from whit.build.events import Listener
 from whit.build.registries import Registries
 from whit.build.request import Request
 from whit.build.tags import by_repository
@@ -13,9 +14,9 @@ from whit.registry.client import Repository
 class Ahead:
     """The repositories that a request pushes to. `start` asks them in threads of their own."""
 
-    def __init__(self, request: Request, names: tuple[str, ...]) -> None:
+    def __init__(self, request: Request, names: tuple[str, ...], listen: Listener) -> None:
         self._registries = Registries(
-            request.settings.registries, request.home, offline=request.offline
+            request.settings.registries, request.home, offline=request.offline, listen=listen
         )
         self._tags = by_repository(names)
         self._found: dict[str, dict[str, str]] = {}
@@ -52,11 +53,11 @@ class Ahead:
         self._found[repository] = found
 
 
-def ask_ahead(request: Request) -> Ahead | None:
+def ask_ahead(request: Request, listen: Listener) -> Ahead | None:
     """Start asking for the names that are known before the program is; None without any."""
     names = tuple(name for name in request.names if "{{" not in name)
     if not request.pushes or not names:
         return None
-    ahead = Ahead(request, names)
+    ahead = Ahead(request, names, listen)
     ahead.start()
     return ahead

@@ -23,10 +23,11 @@ from whit.model.image import Image
 from whit.model.names import Digest, Platform, Reference
 from whit.oci.contents import write_contents
 from whit.oci.documents import Descriptor
-from whit.oci.graph import Content, entries_of, platform_text
+from whit.oci.graph import Content, Document, entries_of, platform_text
+from whit.registry.client import Repository
 from whit.registry.hosts import remote
 from whit.registry.pull import describe, fetch_blobs, resolve
-from whit.registry.push import OpenBlobAt, push
+from whit.registry.push import OpenBlobAt, Pushed, push
 from whit.report.words import count_text, size_text
 from whit.store.blobs import Store
 
@@ -37,13 +38,15 @@ _WHOLE = (Where.CONTAINERD, Where.KIND)
 class Origin(msgspec.Struct, frozen=True):
     """An image or index at its source. `bring` puts those of its blobs into the store that are
     not there; `name` is what it was called, "" when nobody said. `open_at` reads a blob where it
-    lies, from an offset on, where that is possible.
+    lies, from an offset on, where that is possible. `since` is how many requests had been
+    made when it was looked for in a registry.
     """
 
     content: Content
     bring: Callable[[tuple[Descriptor, ...]], None]
     name: str
     open_at: OpenBlobAt | None = None
+    since: int | None = None
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -67,6 +70,10 @@ def copy(
     Errors: those of both ends.
     """
     begun = perf_counter()
+    if platform is None and source.where is target.where is Where.REGISTRY:
+        copied, detail = _between(source, target, registries, store)
+        listen(Finished("copy", f"{source} to {target}: {detail}", perf_counter() - begun))
+        return copied
     origin = open_origin(source, platform, registries, store, directory)
     name = target.name or origin.name
     copied, detail = _send(origin, target, name, registries, store, directory, listen)
@@ -151,8 +158,20 @@ def receive(store: Store, blob: Descriptor, open_blob: Callable[[Digest], Binary
 def _from_registry(
     source: End, platform: Platform | None, registries: Registries, store: Store
 ) -> Origin:
+    before = registries.requests
     reference = remote(source.name)
-    repository, document = resolve(reference, registries.sources(reference))
+    found = resolve(reference, registries.sources(reference))
+    return _described(reference, found, platform, store, before)
+
+
+def _described(
+    reference: Reference,
+    found: tuple[Repository, Document],
+    platform: Platform | None,
+    store: Store,
+    since: int,
+) -> Origin:
+    repository, document = found
     content, _ = describe(document, repository, platform)
     memory, sink = StoreMemory(store), StoreSink(store)
     for blob in content.blobs:
@@ -162,7 +181,7 @@ def _from_registry(
         fetch_blobs(tuple(blob for blob in blobs if not sink.has(blob)), repository, sink)
 
     tag = str(msgspec.structs.replace(reference, digest="")) if reference.tag else ""
-    return Origin(content, bring, tag)
+    return Origin(content, bring, tag, since=since)
 
 
 def _from_store(source: End, platform: Platform | None, store: Store) -> Origin:
@@ -240,16 +259,41 @@ def _send(
     return Copied(reference, digest), detail
 
 
-def _to_registry(
-    origin: Origin, target: End, registries: Registries, store: Store
-) -> tuple[Copied, str]:
+def _between(source: End, target: End, registries: Registries, store: Store) -> tuple[Copied, str]:
+    """From registry to registry. What an index names is asked for only where the target's tag
+    has another digest.
+    """
+    before = registries.requests
+    wanted, reference = remote(source.name), _pushed_as(target)
+    found = resolve(wanted, registries.sources(wanted))
+    digest = found[1].digest
+    old = registries.target(reference).head(reference.tag)
+    if old == digest:
+        there = Pushed(requests=registries.requests - before, was_there=True)
+        return Copied(f"{reference}@{digest}", digest), push_text(there)
+    origin = _described(wanted, found, None, store, before)
+    return _to_registry(origin, target, registries, store, {reference.tag: old})
+
+
+def _pushed_as(target: End) -> Reference:
+    """The name with its tag. Errors: BadDestination."""
     reference = Reference.parse(target.name)
     if reference.digest:
         raise BadDestination(
             f"{target}: an image is pushed to a tag, its digest follows from its bytes",
             hint=f"write {msgspec.structs.replace(reference, digest='', tag='TAG')}",
         )
-    reference = Reference.parse(tagged(target.name))
+    return Reference.parse(tagged(target.name))
+
+
+def _to_registry(
+    origin: Origin,
+    target: End,
+    registries: Registries,
+    store: Store,
+    known: dict[str, str] | None = None,
+) -> tuple[Copied, str]:
+    reference = _pushed_as(target)
     repository = registries.target(reference)
     opened = OpenAt(store)
 
@@ -258,7 +302,10 @@ def _to_registry(
         return opened(blob, offset)
 
     open_at = origin.open_at or through_store
-    pushed = push(origin.content, (reference.tag,), repository, open_at, StoreMemory(store))
+    tags, memory = (reference.tag,), StoreMemory(store)
+    pushed = push(origin.content, tags, repository, open_at, memory, known)
+    if origin.since is not None:
+        pushed = msgspec.structs.replace(pushed, requests=registries.requests - origin.since)
     digest = origin.content.root.digest
     return Copied(f"{reference}@{digest}", digest), push_text(pushed)
 

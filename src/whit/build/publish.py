@@ -106,7 +106,7 @@ def _push(
     if ahead is None:
         from whit.build.ahead import Ahead
 
-        ahead = Ahead(request, ())
+        ahead = Ahead(request, (), listen)
     receipts = []
     for repository, tags in by_repository(names).items():
         begun = perf_counter()

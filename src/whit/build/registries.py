@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from whit.build.events import Listener, Warned, unheard
 from whit.errors.names import BadName
 from whit.errors.registry import Offline
 from whit.model.names import Digest, Reference
@@ -39,8 +40,9 @@ class Registries:
         environment: Mapping[str, str] | None = None,
         *,
         offline: bool = False,
+        listen: Listener = unheard,
     ) -> None:
-        self._is_offline = offline
+        self._is_offline, self._listen = offline, listen
         self._settings = {name: _placed(one, home) for name, one in settings.items()}
         self._patience = patience or Patience()
         self._environment = os.environ if environment is None else environment
@@ -65,6 +67,11 @@ class Registries:
         )
         return tuple(self._repository(one, full, pushes=False) for one in endpoints)
 
+    @property
+    def requests(self) -> int:
+        """How many were made so far, logins included."""
+        return sum(one.count for one in self._transports.values())
+
     def transport(self, registry: str) -> Transport:
         """The registry itself, whatever repository."""
         return self._transport(origin_of(registry, self._settings), "")
@@ -84,7 +91,9 @@ class Registries:
         credential = find_credential(endpoint.registry, repository, self._environment)
         key = (endpoint.host, credential)
         if key not in self._transports:
-            self._transports[key] = Transport(endpoint, Authority(credential), self._patience)
+            self._transports[key] = Transport(
+                endpoint, Authority(credential), self._patience, lambda t: self._listen(Warned(t))
+            )
         return self._transports[key]
 
 

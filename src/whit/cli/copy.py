@@ -60,7 +60,9 @@ def command(
     from whit.store.blobs import Store
 
     settings, home = read_settings({}, os.environ, Path.cwd(), config)
-    registries = Registries(insecurely(settings.registries, insecure), str(home))
+    registries = Registries(
+        insecurely(settings.registries, insecure), str(home), listen=console.hear
+    )
     ends = parse_end(source), parse_end(target)
     wanted = Platform.parse(platform) if platform else None
     store = Store.open(open_house().store)

@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 from whit.errors import WhitError
+from whit.errors.images import InvalidImage
 from whit.errors.registry import BadAnswer
 from whit.model.names import digest_of
 from whit.oci.documents import MAX_DOCUMENT_BYTES, Descriptor
@@ -67,7 +68,15 @@ class Repository:
         if wanted.startswith("sha256:") and digest != wanted:
             raise self._lies(f"the manifest {wanted} with the digest {digest}")
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
-        return read_document(answer.data, media_type)
+        try:
+            return read_document(answer.data, media_type)
+        except InvalidImage as error:
+            joint = "@" if reference.startswith("sha256:") else ":"
+            raise InvalidImage(
+                f"{self.host}/{self.path}{joint}{reference} came as "
+                f"{media_type[:80] or 'bytes without a type'}: {error.message}",
+                hint=error.hint,
+            ) from None
 
     def child(self, entry: Descriptor) -> bytes:
         """A document that an index names."""
@@ -83,7 +92,12 @@ class Repository:
         )
         said = answer.headers.get("docker-content-digest", "")
         if said.startswith("sha256:") and said != document.digest:
-            raise self._lies(f"the manifest {document.digest} as {said}")
+            raise BadAnswer(
+                f"{self.host}/{self.path} was given the manifest {document.digest} and says it "
+                f"keeps {said}",
+                hint=f"do not trust what {reference} is there now: the registry, or a proxy before "
+                "it, changes what it is sent",
+            )
 
     def _manifest(self, reference: str) -> str:
         return f"/v2/{self.path}/manifests/{quote(reference, safe=':')}"
@@ -127,10 +141,16 @@ class Repository:
                     incoming.restart()
                     if status == 416:
                         raise Temporary(self._short(blob))
-                while count := fill(buffer):
-                    if incoming.offset + count > blob.size:
-                        raise self._lies(f"more than the {blob.size} bytes of {blob.digest}")
-                    incoming.write(memoryview(buffer)[:count])
+                begun = incoming.offset
+                try:
+                    while count := fill(buffer):
+                        if incoming.offset + count > blob.size:
+                            raise self._lies(f"more than the {blob.size} bytes of {blob.digest}")
+                        incoming.write(memoryview(buffer)[:count])
+                except Temporary as failure:
+                    # What gets on is worth all tries, however slow.
+                    tries = 0 if incoming.offset > begun else failure.tries
+                    raise Temporary(failure.error, tries=tries) from None
             if incoming.offset < blob.size:
                 raise Temporary(self._short(blob))
 

@@ -25,6 +25,8 @@ CONNECTIONS = 8
 BLOCK_BYTES = 1 << 20
 # So much of an answer that nobody reads is read all the same, to use its connection again.
 _DRAIN_BYTES = 64 << 10
+_TRIES_UNREACHED = 3  # a host that is not there at all
+_TRIES_SILENT = 2  # each takes the whole of Patience.stall_seconds
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 # What stays as it is in a path and a query; everything else is written as %XX.
 _KEPT = "/%:?=&;+,@!$'()*~[]"
@@ -235,7 +237,13 @@ def failure_of(error: Exception, host: str) -> Exception | None:
     if tls is not None:
         return _tls_failure(tls, host)
     if isinstance(error, CannotConnect):
-        return Temporary(_unreached(error, chain, host), few=True)
+        return Temporary(_unreached(error, chain, host), tries=_TRIES_UNREACHED)
+    if isinstance(error, TimeoutError):
+        silent = RegistryUnreachable(
+            f"{host} was asked and says nothing",
+            hint="is it overloaded, or does a firewall or a proxy swallow its answers?",
+        )
+        return Temporary(silent, tries=_TRIES_SILENT)
     if isinstance(error, HTTPException | OSError):
         return Temporary(
             RegistryUnreachable(

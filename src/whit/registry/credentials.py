@@ -248,18 +248,22 @@ def run_helper(name: str, verb: str, text: str, environment: Mapping[str, str]) 
             hint="helpers are programs called docker-credential-NAME; name one in docker's config",
         )
     program = f"docker-credential-{name}"
+    import signal  # noqa: PLC0415
     import subprocess  # noqa: PLC0415
 
     try:
-        process = subprocess.run(
-            [program, verb],
-            input=text.encode(),
-            capture_output=True,
-            env=dict(environment),
-            timeout=HELPER_SECONDS,
-            check=False,
-            start_new_session=True,
-        )
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            [program, verb], stdin=pipe, stdout=pipe, stderr=pipe,
+            env=dict(environment), start_new_session=True,
+        )  # fmt: skip
+        with process:
+            try:
+                out, errors = process.communicate(text.encode(), HELPER_SECONDS)
+            finally:
+                # Nothing that it began outlives it: neither after a hang nor an interrupt.
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
     except subprocess.TimeoutExpired:
         raise HelperFailed(
             f"the credential helper {program} did not answer in {HELPER_SECONDS:.0f} seconds",
@@ -271,7 +275,7 @@ def run_helper(name: str, verb: str, text: str, environment: Mapping[str, str]) 
             f"the credential helper {program} cannot be run: {error.strerror}",
             hint="install it, or take it out of docker's config.json",
         ) from None
-    output = process.stdout if not process.returncode else process.stdout + process.stderr
+    output = out if not process.returncode else out + errors
     return process.returncode, output[:_MAX_HELPER_BYTES].decode("utf-8", "replace")
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from whit.errors import WhitError
-from whit.errors.registry import NoSuchManifest, RegistryUnreachable
+from whit.errors.registry import BadAnswer, NoSuchManifest, RegistryUnreachable
 from whit.model.names import Platform, Reference
 from whit.oci.documents import Descriptor
 from whit.oci.graph import Content, Document, choose, read_content, read_document
@@ -43,13 +43,19 @@ def resolve(
     Errors: those of the last repository that was asked.
     """
     wanted = reference.digest or reference.tag
-    last: WhitError | None = None
+    failures: list[WhitError] = []
     for repository in repositories:
         try:
             return repository, repository.document(wanted)
         except (NoSuchManifest, RegistryUnreachable) as error:
-            last = error
-    raise last or AssertionError("there is always one repository")
+            failures.append(error)
+    if not failures:
+        raise AssertionError("there is always one repository")
+    *mirrors, last = failures
+    if mirrors:
+        asked = (f"mirror: {one.message}" for one in mirrors)
+        last.output = "\n".join((*asked, *filter(None, (last.output,))))
+    raise last
 
 
 def describe(
@@ -93,7 +99,14 @@ def fetch_blobs(blobs: tuple[Descriptor, ...], repository: Repository, sink: Sin
     """Fetch blobs in parallel, the largest first."""
 
     def fetch(blob: Descriptor) -> None:
-        with sink.incoming(blob) as incoming:
-            repository.fetch(blob, incoming)
+        place = f"{repository.host}/{repository.path}"
+        try:
+            with sink.incoming(blob) as incoming:
+                repository.fetch(blob, incoming)
+        except BadAnswer as error:
+            # The sink, which compares the bytes, does not know whose they are.
+            if error.message.startswith(repository.host):
+                raise
+            raise BadAnswer(f"{place}: {error.message}", hint=error.hint) from None
 
     in_parallel(fetch, sorted(blobs, key=lambda blob: -blob.size))

@@ -61,12 +61,24 @@ def refusal_of(method: str, url: str, status: int, data: bytes, credential: str)
             output=output,
         )
     hint = next(
-        (_HINTS[code] for code in sorted(codes) if code in _HINTS), "its own words are above"
+        (_HINTS[code] for code in sorted(codes) if code in _HINTS),
+        "its own words are above" if output else "it gives no reason; its log may tell",
     )
     if status == 413:
         hint = "the registry, or a proxy before it, limits the size of a request"
     kind = BlobUnknown if "MANIFEST_BLOB_UNKNOWN" in codes else RegistryRefused
     return kind(f"{host} answers {status} to {what}", hint=hint, output=output)
+
+
+def redirect_of(method: str, url: str, status: int, target: str) -> WhitError:
+    """The error for a redirect of what sends something, which is not followed."""
+    place = urlsplit(url)
+    return RegistryRefused(
+        f"{place.netloc} answers {status} to {method} {place.path}, which leads to "
+        f"{target[:200] or 'no address'}",
+        hint="what is pushed does not follow redirects: name the registry by the address that "
+        "takes it, or have a proxy before it mended",
+    )
 
 
 _404_HINT = "look at the name and the tag; private repositories need a login: `whit login`"

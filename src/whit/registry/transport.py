@@ -1,12 +1,10 @@
 """Requests in, answers out: one registry host, spoken to with patience. A door.
 
-Temporary failures are met with another try, after the registry's own Retry-After or a growing wait
-with jitter, within a budget for the whole conversation; every other failure is told at once.
+Temporary failures are met with another try (patience.py); every other failure is told at once.
 Credentials go to the registry's own origin and to its token server, and nowhere else: redirects
 are followed by hand, without them, and never from HTTPS to plain HTTP.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +20,7 @@ from whit.errors.registry import BadAnswer, RegistryUnreachable, RegistryUntrust
 from whit.model.registries import Patience
 from whit.registry.failures import Temporary
 from whit.registry.hosts import Endpoint
+from whit.registry.patience import Retrying, untold
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -34,7 +33,6 @@ MAX_LOGINS = 3
 MAX_ERROR_BYTES = 64 << 10
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_FEW_TRIES = 3  # for a host that is not there at all
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -66,14 +64,22 @@ class Login(Protocol):
 
 
 class Transport:
-    """One registry host. Threads may share it. `count` says how many requests were made."""
+    """One registry host. Threads may share it. `count` says how many requests were made, and
+    `tell` hears why one is made again.
+    """
 
-    def __init__(self, endpoint: Endpoint, login: Login, patience: Patience) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        login: Login,
+        patience: Patience,
+        tell: Callable[[str], None] = untold,
+    ) -> None:
         self.endpoint, self.patience = endpoint, patience
+        self.patiently = Retrying(patience, tell)
         self.count = 0
         self._login = login
         self._lock = threading.Lock()
-        self._waited = 0.0
         self._scheme = ""
         self._pools: dict[str, Pool] = {}
 
@@ -137,25 +143,6 @@ class Transport:
                     return response.readinto(buffer)
 
             yield response.status, fill
-
-    def patiently(self, work: Callable[[], Any]) -> Any:
-        """Call `work` until it succeeds, fails for good, or patience ends."""
-        for attempt in range(1, self.patience.tries + 1):
-            try:
-                return work()
-            except Temporary as failure:
-                tries = min(_FEW_TRIES, self.patience.tries) if failure.few else self.patience.tries
-                wait = self.patience.first_wait_seconds * 2 ** (attempt - 1)
-                wait = min(wait, 10.0) * (1 + os.urandom(1)[0] / 255) / 2
-                if failure.wait_seconds is not None:
-                    wait = max(wait, failure.wait_seconds)
-                with self._lock:
-                    self._waited += wait
-                    is_spent = self._waited > self.patience.budget_seconds
-                if attempt >= tries or is_spent:
-                    raise _gave_up(failure.error, attempt) from None
-                time.sleep(wait)
-        raise AssertionError("the last try raises")
 
     # ---- one exchange ---------------------------------------------------------------------------
 
@@ -324,18 +311,23 @@ class Transport:
             data = response.read(MAX_ERROR_BYTES)
         except Exception:  # noqa: BLE001 - the status says enough
             data = b""
-        error = self._words(method, response.status, data, url)
+        leads_to = response.headers.get("Location", "") if response.status in _REDIRECTS else ""
+        error = self._words(method, response.status, data, url, leads_to)
         if response.status in _TEMPORARY:
             return Temporary(error, _wait(response))
         return error
 
-    def _words(self, method: str, status: int, data: bytes, url: str) -> WhitError:
-        from whit.registry.refusals import refusal_of  # noqa: PLC0415
+    def _words(
+        self, method: str, status: int, data: bytes, url: str, leads_to: str = ""
+    ) -> WhitError:
+        from whit.registry.refusals import redirect_of, refusal_of  # noqa: PLC0415
 
-        credential = self._login.origin
-        return refusal_of(
-            method, urlsplit(url)._replace(query="").geturl(), status, data, credential
-        )
+        place = urlsplit(url)._replace(query="").geturl()
+        if leads_to:
+            # A signed address holds a secret in its query.
+            target = urlsplit(joined(url, leads_to))._replace(query="").geturl()
+            return redirect_of(method, place, status, target)
+        return refusal_of(method, place, status, data, self._login.origin)
 
 
 _LATER = "the registry is broken or set up wrongly; its operators can tell"
@@ -382,17 +374,10 @@ def _wait(response: Any) -> float | None:
     """Retry-After in seconds: a number, or a date (RFC 9110, section 10.2.3)."""
     said = response.headers.get("Retry-After", "").strip()
     if said.isdigit():
-        return float(said[:6])
+        return float(said) if len(said) < 10 else 1e9
     from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
     try:
         return max(0.0, parsedate_to_datetime(said).timestamp() - time.time()) if said else None
     except (ValueError, TypeError):
         return None
-
-
-def _gave_up(error: WhitError, attempts: int) -> WhitError:
-    if attempts == 1:
-        return error
-    kind = type(error)
-    return kind(f"{error.message} ({attempts} tries)", hint=error.hint, output=error.output)

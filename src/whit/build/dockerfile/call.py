@@ -285,8 +285,9 @@ def _with_steps(room: Room, asked: Asked, request: Request) -> Room:
     """--cache-from: the room, and what other machines did."""
     from whit.build.dockerfile.exchange import import_steps
 
+    hear = room.listen
     imported = import_steps(
-        asked.cache_from, room.store, lambda: _registries(request), request.directory, room.listen
+        asked.cache_from, room.store, lambda: _registries(request, hear), request.directory, hear
     )
     return msgspec.structs.replace(room, imported=imported)
 
@@ -297,17 +298,17 @@ def _export(asked: Asked, answering: "Answering", store: Store, request: Request
         return
     from whit.build.dockerfile.exchange import Steps, export_steps
 
-    steps = Steps(answering.kept, answering.parts)
+    steps, hear = Steps(answering.kept, answering.parts), answering.hear
     for place in asked.cache_to:
         export_steps(
-            place, steps, store, lambda: _registries(request), request.directory, answering.hear
+            place, steps, store, lambda: _registries(request, hear), request.directory, hear
         )
 
 
-def _registries(request: Request) -> "Registries":
+def _registries(request: Request, listen: Listener) -> "Registries":
     from whit.build.registries import Registries
 
-    return Registries(request.settings.registries, request.home)
+    return Registries(request.settings.registries, request.home, listen=listen)
 
 
 def _fetched(
