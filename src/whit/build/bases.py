@@ -57,9 +57,11 @@ class Locked:
         digests = self._base.get(familiar(name), {})
         found = digests.get(str(platform)) or digests.get("", "")
         if not found and self._is_frozen and "@sha256:" not in name:
+            from whit.build.tags import tagged
+
             raise Drifted(
                 f"--frozen: {name} is not in {self._path}",
-                hint=f"lock it: whit lock --update {familiar(name)}",
+                hint=f"lock it: whit lock --update {tagged(familiar(name))}",
             )
         return found
 

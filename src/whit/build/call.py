@@ -4,13 +4,14 @@ Go is started first; the rooms that come after it are imported while it works.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from whit.build.events import Listener, unheard
+from whit.build.events import Listener, Warned, unheard
 from whit.build.house import House, open_house
 from whit.build.programs import start_programs
 from whit.build.request import Request, lock_path, make_request
@@ -44,14 +45,14 @@ def request_of(
     return make_request(source, place, home, read, tuple(names), offline=offline, pushes=pushes)
 
 
-def as_locked(request: Request) -> Request:
+def as_locked(request: Request, listen: Listener = unheard) -> Request:
     """The request with the Go release that whit.lock names, where there is a lock and nobody
-    asks for another. Errors: BadLock; Drifted with --frozen.
+    asks for another. Modules that differ are a warning. Errors: BadLock; Drifted with --frozen.
     """
     path = lock_path(request)
     if not request.is_frozen and not path.is_file():
         return request
-    from whit.build.lock import check_frozen, inputs_of, read_lock
+    from whit.build.lock import check_frozen, inputs_of, module_drift, read_lock
 
     lock = read_lock(path)
     go = request.settings.go
@@ -63,7 +64,30 @@ def as_locked(request: Request) -> Request:
     if request.is_frozen:
         version = request.settings.go.version if lock is not None and lock.go is not None else ""
         check_frozen(lock, inputs_of(request, version, lock), path)
+    elif lock is not None and (drift := module_drift(lock, request)):
+        listen(
+            Warned(
+                f"not as {path.name} says: {drift}",
+                hint="`whit lock --update modules` accepts it, and --frozen refuses it",
+            )
+        )
     return request
+
+
+@contextmanager
+def _naming_lock(asked: Request, request: Request) -> Iterator[None]:
+    """A Go release that does not exist may be one that nobody typed."""
+    from whit.errors.golang import NoSuchRelease
+
+    try:
+        yield
+    except NoSuchRelease as error:
+        if asked.settings.go.version != request.settings.go.version:
+            error.message += f"; {lock_path(request).name} asks for it"
+            error.hint = "`whit lock --update go` takes the release that is here" + (
+                f"; {error.hint}" if error.hint else ""
+            )
+        raise
 
 
 def build_images(
@@ -74,17 +98,19 @@ def build_images(
 ) -> "tuple[Result, ...]":
     """An image for each program, judged, stored and published; none that holds a secret."""
     house = house or open_house()
-    request = as_locked(request)
-    programs = start_programs(request, credentials, house.head)
+    asked, request = request, as_locked(request, listen)
+    with _naming_lock(asked, request):
+        programs = start_programs(request, credentials, house.head)
     try:
         ahead = None
         if request.pushes:
             from whit.build.ahead import ask_ahead
 
-            ahead = ask_ahead(request)
+            ahead = ask_ahead(request, listen)
         from whit.build.pipeline import build
 
-        return build(request, programs, house, listen, ahead)
+        with _naming_lock(asked, request):
+            return build(request, programs, house, listen, ahead)
     finally:
         programs.cancel()
 
@@ -94,11 +120,13 @@ def plan_images(
 ) -> "tuple[Planned, ...]":
     """What the image of each program would hold."""
     house = house or open_house()
-    request = as_locked(request)
-    programs = start_programs(request, head=house.head)
+    asked, request = request, as_locked(request, listen)
+    with _naming_lock(asked, request):
+        programs = start_programs(request, head=house.head)
     try:
         from whit.build.pipeline import plan_only
 
-        return plan_only(request, programs, house, listen)
+        with _naming_lock(asked, request):
+            return plan_only(request, programs, house, listen)
     finally:
         programs.cancel()

@@ -25,6 +25,7 @@ from whit.build.registries import Registries
 from whit.build.request import Request, lock_path
 from whit.build.settings import ImageSettings
 from whit.errors.bases import CannotStandOn
+from whit.errors.dockerfile import NoSuchBase
 from whit.errors.request import Drifted
 from whit.model.image import MEDIA_LAYER, Image, Layer
 from whit.model.names import Platform
@@ -64,7 +65,7 @@ def ground_of(
     if order is not None:
         image = bases.made(text, platform)
     else:
-        image = _found(text, platform, bases)
+        image = _found(text, platform, bases, request.offline)
         if parse_end(text).where is not Where.STORE:
             _note(request, text, image, listen)
     own = image.platform
@@ -97,7 +98,9 @@ def bases_of(
         store,
         snapshots or Snapshots(f"{house.cache}/snapshots"),
         Elsewhere(
-            lambda: Registries(request.settings.registries, request.home, offline=request.offline),
+            lambda: Registries(
+                request.settings.registries, request.home, offline=request.offline, listen=listen
+            ),
             made_for(request, house, store, listen),
         ),
         contexts or {},
@@ -107,10 +110,16 @@ def bases_of(
     )
 
 
-def _found(text: str, platform: Platform, bases: Bases) -> Image:
+def _found(text: str, platform: Platform, bases: Bases, offline: bool) -> Image:
     end = parse_end(text)
     if end.where in (Where.REGISTRY, Where.STORE):
-        return bases.image(end.name, platform)
+        try:
+            return bases.image(end.name, platform)
+        except NoSuchBase as error:
+            once = "build once without --offline, which keeps it in the store" if offline else ""
+            elsewhere = "take it from elsewhere: --base oci:DIR or --base docker-daemon:NAME"
+            error.hint = ", or ".join(filter(None, (once, elsewhere)))
+            raise
     return bases.brought(end, platform)
 
 

@@ -254,6 +254,14 @@ def differences(locked: Lock, found: Lock) -> tuple[Difference, ...]:
     return tuple(result)
 
 
+def module_drift(locked: Lock, request: Request) -> Difference | None:
+    """How go.mod and go.sum differ from what was locked, if they were."""
+    found = _modules(request)
+    if locked.modules is None or found is None or found == locked.modules:
+        return None
+    return Difference("modules", str(locked.modules), str(found))
+
+
 def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key or 'index'} {digest[:19]}" for key, digest in sorted(value.items()))

@@ -48,7 +48,8 @@ def _filled(name: str, binary: Binary) -> str:
 
         known, why = template_facts(binary.recipe.source, os.environ)
         facts |= {key: _NOT_IN_TAGS.sub("-", value) for key, value in known.items()}
-    return expand(name, filler(facts, os.environ, why, "the image's name"), more=("Name",))
+    what = "the image's name"
+    return expand(name, filler(facts, os.environ, why, what), more=("Name",), what=what)
 
 
 def tagged(name: str) -> str:

@@ -9,6 +9,7 @@ from whit.cli.console import Console
 from whit.errors import UsageError
 
 if TYPE_CHECKING:
+    from whit.build.lock import Lock
     from whit.build.request import Request
 
 SECTIONS = ("go", "modules", "certificates", "zones", "compressors")
@@ -57,7 +58,10 @@ def command(
     before = read_lock(path)
     if names and not update:
         raise UsageError("NAMES go with --update", hint=f"whit lock --update {' '.join(names)}")
-    registries = Registries(request.settings.registries, request.home, offline=offline)
+    _check_names(names, before)
+    registries = Registries(
+        request.settings.registries, request.home, offline=offline, listen=console.hear
+    )
     found = inputs_of(request, _go_version(request), before)
     after = found
     if update:
@@ -80,6 +84,21 @@ def command(
         console.say(f"{path} is as it was; `whit lock --update` takes what is here")
     else:
         console.say(f"{path}: nothing has changed")
+
+
+def _check_names(names: tuple[str, ...], before: "Lock | None") -> None:
+    """A bare word is a section, or a base that is locked under it: nobody is asked for a slip.
+
+    Errors: UsageError.
+    """
+    known = {*SECTIONS, *(before.base if before else ())}
+    for name in names:
+        if name not in known and not set(name) & set("/:@."):
+            raise UsageError(
+                f"whit.lock has no section {name!r}",
+                hint=f"its sections are {', '.join(SECTIONS)}; "
+                f"a base image is named with its tag: {name}:latest",
+            )
 
 
 def _go_version(request: "Request") -> str:

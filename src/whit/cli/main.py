@@ -39,6 +39,14 @@ VERBS = {
 HEADINGS = ("make", "understand", "use", "move", "host")
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+# What other tools have verbs for.
+ELSEWHERE = {
+    "push": "`whit build --push -t REGISTRY/NAME:TAG` pushes what it builds, "
+    "`whit copy NAME REGISTRY/NAME:TAG` what is in the store",
+    "pull": "`whit copy REGISTRY/NAME:TAG NAME:TAG` brings an image into the store",
+    "logout": "`whit login --remove REGISTRY` forgets a password",
+}
+
 
 class Verbs(click.Group):
     """A group that knows its verbs by name and loads a module only when it is called."""
@@ -57,7 +65,8 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            raise UsageError(f"whit has no verb {args[0]!r}", hint=did_you_mean(args[0], VERBS))
+            hint = ELSEWHERE.get(args[0]) or did_you_mean(args[0], VERBS)
+            raise UsageError(f"whit has no verb {args[0]!r}", hint=hint)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click\'s signature

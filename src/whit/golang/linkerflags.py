@@ -33,12 +33,17 @@ def asks_for(flags: Sequence[str]) -> frozenset[str]:
     )  # fmt: skip
 
 
-def expand(text: str, fill: Callable[[str], str], more: tuple[str, ...] = ()) -> str:
+def expand(
+    text: str,
+    fill: Callable[[str], str],
+    more: tuple[str, ...] = (),
+    what: str = "linker flag",
+) -> str:
     """`text` with its placeholders filled; `more` are allowed besides the usual ones."""
     filled = _PLACEHOLDER.sub(lambda match: fill(_name_of(match, more)), text)
     if "{{" in _PLACEHOLDER.sub("", text):
         raise BadLinkerFlags(
-            f"linker flag {text!r}: '{{{{' without '}}}}'", hint="write {{.Version}}, for one"
+            f"{what} {text!r}: '{{{{' without '}}}}'", hint="write {{.Version}}, for one"
         )
     return filled
 
