@@ -42,7 +42,7 @@ def programs_of(wanted: dict[str, str], place: Path) -> list[Path]:
         with opened(request, house, store) as counter:
             with counter.archive(order) as archive:
                 packages = tuple(named(name, archive) for name in wanted)
-            files = package_files(packages, order.codename, counter.kitchen)
+            files = package_files(packages, order, counter.kitchen)
             for (path, _), inside in zip(files, wanted.values(), strict=True):
                 made.append(place / Path(inside).name)
                 tar = ["dpkg-deb", "--fsys-tarfile", path]

@@ -104,6 +104,25 @@ def test_one_platform_of_an_index(there: Registry, store: Store, tmp_path: Path)
     assert out.endswith(arm.manifest_digest)
     _, said = whit("copy", "multi:1", "oci:x", "--platform", "linux/s390x", status=1)
     assert "it exists for linux/amd64, linux/arm64" in said
+    # What is no index is no image of every platform.
+    for source in (f"oci:{tmp_path}/arm", f"{there.host}/a:1@{arm.manifest_digest}"):
+        _, said = whit("copy", source, "arm:1", "--platform", "linux/amd64", status=1)
+        assert "does not exist for linux/amd64" in said
+        assert "it exists for linux/arm64" in said
+        assert whit("copy", source, "arm:1", "--platform", "linux/arm64")[0].endswith(
+            arm.manifest_digest
+        )
+
+
+@pytest.mark.skopeo
+def test_a_layout_keeps_the_name_that_was_given(store: Store, tmp_path: Path):
+    images(store)
+    for kind in ("oci", "oci-archive"):
+        place = f"{kind}:{tmp_path}/{kind}:1.2"
+        whit("copy", "multi:1", place)
+        out, _ = whit("copy", place, "again:1")
+        assert out.endswith(store.digest_of("multi:1"))
+        subprocess.run(["skopeo", "inspect", place], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +208,7 @@ def test_build_pushes_and_run_pulls(
         *("--platform", "linux/amd64,linux/arm64"),
         cwd=HELLO,
     )
-    assert out.startswith(f"{name}:")
+    assert out.startswith(f"{name}:1@")
     assert "4 blobs sent" in said
     there.requests()
     _, said = whit(

@@ -105,12 +105,15 @@ def test_many_programs_in_one_run_and_none_that_is_gone(tmp_path: Path):
     assert [b.name for b in compile(recipe(root, "./..."))] == ["a", "c"]
 
 
-def test_several_programs_and_none_chosen(tmp_path: Path):
+def test_several_programs_and_none_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     root = write(tmp_path, {f"cmd/{name}/main.go": HELLO for name in "ab"})
-    error = refused(recipe(root))
-    assert error.code == "G003"
-    assert "./cmd/a" in (error.hint or "")
-    assert "./cmd/..." in (error.hint or "")
+    # Each is named as it would be from here.
+    for here, place in ((root, "./cmd"), (root.parent, f"./{root.name}/cmd"), (root / "cmd", ".")):
+        monkeypatch.chdir(here)
+        error = refused(recipe(root))
+        assert error.code == "G003"
+        assert f"build {place}/a\n" in (error.hint or "")
+        assert f"build {place}/..." in (error.hint or "")
 
 
 def test_two_programs_of_one_name(tmp_path: Path):

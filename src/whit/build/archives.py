@@ -17,6 +17,7 @@ from whit.build.ends import End, Where
 from whit.errors.images import InvalidImage, NotALayout, UnknownImage
 from whit.model.image import MEDIA_CONFIG, MEDIA_LAYER, MEDIA_MANIFEST
 from whit.model.names import Digest, Platform, digest_of
+from whit.oci.archive import full_name
 from whit.oci.contents import content_in
 from whit.oci.documents import (
     MAX_DOCUMENT_BYTES,
@@ -45,7 +46,10 @@ def from_place(source: End, platform: Platform | None, directory: str) -> Found:
     from whit.registry.daemon import save_archive
 
     file = tempfile.NamedTemporaryFile(prefix="whit-", suffix=".tar")  # noqa: SIM115 - kept open
-    save_archive(source.where.value, source.name, file)
+    name = source.name
+    if source.where is Where.CONTAINERD and "@" not in name:
+        name = full_name(name)  # containerd knows no short ones
+    save_archive(source.where.value, name, file)
     content, open_blob, name = _from_archive(file.name, "", platform)
 
     def open_kept(digest: Digest) -> BinaryIO:

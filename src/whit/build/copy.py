@@ -18,12 +18,13 @@ from whit.build.publish import one_image, push_text, write_file, write_index_arc
 from whit.build.registries import OpenAt, Registries, StoreMemory, StoreSink
 from whit.build.tags import tagged
 from whit.errors.images import InvalidImage
+from whit.errors.registry import NoSuchPlatform
 from whit.errors.request import BadDestination
 from whit.model.image import Image
 from whit.model.names import Digest, Platform, Reference
 from whit.oci.contents import write_contents
-from whit.oci.documents import Descriptor
-from whit.oci.graph import Content, Document, entries_of, platform_text
+from whit.oci.documents import Config, Descriptor, PlatformDocument, decode
+from whit.oci.graph import Content, Document, entries_of, fits, platform_text
 from whit.registry.client import Repository
 from whit.registry.hosts import remote
 from whit.registry.pull import describe, fetch_blobs, resolve
@@ -75,10 +76,26 @@ def copy(
         listen(Finished("copy", f"{source} to {target}: {detail}", perf_counter() - begun))
         return copied
     origin = open_origin(source, platform, registries, store, directory)
+    if platform is not None:
+        _check_platform(origin, platform, source, store)
     name = target.name or origin.name
     copied, detail = _send(origin, target, name, registries, store, directory, listen)
     listen(Finished("copy", f"{source} to {target}: {detail}", perf_counter() - begun))
     return copied
+
+
+def _check_platform(origin: Origin, platform: Platform, source: End, store: Store) -> None:
+    """What is no index says its platform in its config only."""
+    config, *_ = origin.content.blobs
+    origin.bring((config,))
+    with store.open_blob(Digest(config.digest), config.size) as stream:
+        said = decode(Config, stream.read(), f"config {config.digest}")
+    offered = PlatformDocument(said.architecture, said.os, said.variant)
+    if not fits(offered, platform):
+        raise NoSuchPlatform(
+            f"{source} does not exist for {platform}",
+            hint=f"it exists for {platform_text(offered)}",
+        )
 
 
 def pull(name: str, platform: Platform | None, registries: Registries, store: Store) -> Content:
@@ -236,12 +253,14 @@ def _send(
         return Copied(f"{full}@{digest}", digest), detail
     place = os.path.join(directory, target.place)
     names = (tagged(name),) if name else ()
+    # A layout holds what stands behind its path word for word: often it is a tag alone.
+    words = (target.name,) if target.name else names
     if target.where is Where.OCI:
-        write_contents(place, content, names, store.open_blob)
+        write_contents(place, content, words, store.open_blob)
     elif target.where is Where.OCI_ARCHIVE:
         from whit.oci.archive import write_contents_archive
 
-        write_file(place, lambda out: write_contents_archive(out, content, names, store.open_blob))
+        write_file(place, lambda out: write_contents_archive(out, content, words, store.open_blob))
     elif target.where is Where.DOCKER_ARCHIVE and content.root.is_index:
         write_index_archive(place, content, images_of(content, store), names, store, listen)
     elif target.where in _WHOLE:

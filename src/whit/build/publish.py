@@ -56,15 +56,15 @@ def publish(
     """
     full = tuple(tagged(name) for name in names)
     digest = release.content.root.digest
-    kept = Receipt("store", f"{full[0]}@{digest}", digest)
+    kept = [Receipt("store", f"{name}@{digest}", digest) for name in full]
     is_whole = store.holds(release.content)
-    receipts = []
+    receipts: list[Receipt] = []
     if is_whole:
         store.add_content(release.content, full)
-        receipts.append(kept)
+        receipts += kept
     for destination in request.destinations:
         begun = perf_counter()
-        there = (tagged(destination.reference),) if destination.reference else full
+        there = (_named(destination),) if destination.reference else full
         if destination.kind is not Kind.STORE:
             receipts.append(_send(destination, release, there, request, store, listen))
             listen(Finished("publish", str(destination), perf_counter() - begun))
@@ -75,17 +75,23 @@ def publish(
     return tuple(receipts)
 
 
+def _named(destination: Destination) -> str:
+    """In a layout word for word: often it is a tag alone. Elsewhere with its tag."""
+    is_layout = destination.kind in (Kind.OCI, Kind.OCI_ARCHIVE)
+    return destination.reference if is_layout else tagged(destination.reference)
+
+
 def _settled(
-    content: Content, names: tuple[str, ...], kept: Receipt, store: Store
-) -> tuple[Receipt, ...]:
+    content: Content, names: tuple[str, ...], kept: list[Receipt], store: Store
+) -> list[Receipt]:
     """The store after a push that layers were left to: it names what it has, and nothing else."""
     if store.holds(content):
         store.add_content(content, names)
-        return (kept,)
+        return kept
     for name in names:
         with suppress(UnknownImage):
             store.remove(name)
-    return ()
+    return []
 
 
 # ---- registries ---------------------------------------------------------------------------------

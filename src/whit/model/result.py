@@ -53,4 +53,9 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def reference(self) -> str:
         """What finds this image again: where it was last sent, else in the local store."""
-        return self.receipts[-1].reference if self.receipts else ""
+        return found_by(self.receipts)
+
+
+def found_by(receipts: tuple[Receipt, ...]) -> str:
+    """Of the place where an image was last sent the first name; "" where it was sent nowhere."""
+    return next((r.reference for r in receipts if r.destination == receipts[-1].destination), "")

@@ -155,7 +155,7 @@ def _is_foreign(layer: Descriptor) -> bool:
 def choose(index: Document, platform: Platform) -> Descriptor:
     """The entry of an index for `platform`. Errors: NoSuchPlatform, InvalidImage."""
     entries = entries_of(index)
-    found = [e for e in entries if _fits(e.platform, platform)]
+    found = [e for e in entries if fits(e.platform, platform)]
     if found:
         # The variant asked, else the next older one. Where none was asked, and the common one is
         # not there, the oldest runs on most machines.
@@ -197,7 +197,8 @@ def platform_text(platform: PlatformDocument | None) -> str:
     return "/".join(filter(None, parts))
 
 
-def _fits(offered: PlatformDocument | None, asked: Platform) -> bool:
+def fits(offered: PlatformDocument | None, asked: Platform) -> bool:
+    """Whether what is offered runs on what is asked."""
     if offered is None or (offered.os, offered.architecture) != (asked.os, asked.architecture):
         return False
     # An older variant runs on a newer machine.

@@ -65,7 +65,7 @@ def metadata_document(results: Sequence[Result]) -> dict[str, object]:
                 "digest": result.digest,
                 "imageDigest": result.image.manifest_digest,
                 "platform": str(result.image.platform),
-                "references": [r.reference for r in result.receipts],
+                "references": list(dict.fromkeys(r.reference for r in result.receipts)),
             }
             for result in results
         ],

@@ -33,7 +33,7 @@ from whit.errors.dockerfile import CheckFailed
 from whit.layer.unpack import may_give_away
 from whit.model.image import Compression, Image
 from whit.model.names import Platform
-from whit.model.result import Receipt
+from whit.model.result import Receipt, found_by
 from whit.oci.documents import Config, decode
 from whit.oci.graph import content_of, index_of, joined
 from whit.report.words import count_text, size_text
@@ -60,7 +60,7 @@ class Built(msgspec.Struct, frozen=True):
 
     @property
     def reference(self) -> str:
-        return self.receipts[-1].reference
+        return found_by(self.receipts)
 
     def document(self) -> dict[str, object]:
         """For --json and --metadata."""
