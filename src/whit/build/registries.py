@@ -5,7 +5,7 @@ mount it instead of sending it.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -103,11 +103,13 @@ def check_login(
     password: str,
     settings: Mapping[str, RegistrySettings],
     home: str,
+    tell: Callable[[str], None],
 ) -> None:
     """Whether the registry takes these credentials. Errors: NotAuthorized and other R pages."""
     endpoint = origin_of(registry, {n: _placed(one, home) for n, one in settings.items()})
     authority = Authority(Credential(username, password, origin="the command line"))
-    Transport(endpoint, authority, Patience()).request("GET", "/v2/", accept=(200,), scopes=())
+    transport = Transport(endpoint, authority, Patience(), tell)
+    transport.request("GET", "/v2/", accept=(200,), scopes=())
 
 
 def _placed(settings: RegistrySettings, home: str) -> RegistrySettings:

@@ -38,7 +38,7 @@ def slim(
     """
     store = Store.open(house.store)
     try:
-        image, name = _brought(source, platform, request, store, Path(request.directory))
+        image, name = _brought(source, platform, request, store, listen)
     finally:
         store.close()
     if not request.names:
@@ -54,15 +54,17 @@ def slim(
 
 
 def _brought(
-    source: str, platform: Platform | None, request: Request, store: Store, directory: Path
+    source: str, platform: Platform | None, request: Request, store: Store, listen: Listener
 ) -> tuple[Image, str]:
     """The image in the store, and what it is called."""
     if not source:
         raise NothingToRun("no image to make smaller", hint="whit slim IMAGE; `whit images` lists")
     end = parse_end(source)
-    registries = Registries(request.settings.registries, request.home, offline=request.offline)
+    registries = Registries(
+        request.settings.registries, request.home, offline=request.offline, listen=listen
+    )
     asked = platform or host_platform()
-    origin = open_origin(end, asked, registries, store, str(directory))
+    origin = open_origin(end, asked, registries, store, str(request.directory))
     origin.bring(origin.content.blobs)
     for document in origin.content.documents:
         store.put(document.data)

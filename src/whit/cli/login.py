@@ -59,7 +59,7 @@ def command(
         )
     settings, home = read_settings({}, os.environ, Path.cwd(), config)
     known_settings = insecurely(settings.registries, (registry,) if insecure else ())
-    check_login(registry, username, password, known_settings, str(home))
+    check_login(registry, username, password, known_settings, str(home), console.say)
     place = keep_credential(registry, username, password, os.environ)
     console.say(f"logged in to {registry} as {username}; kept in {place}")
 
