@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from integration.test_dockerfile_build import Yard, context, write, yard
-from private_git import git, private_git
+from private_git import git, make_library, private_git
 from whit.oci.documents import Config, decode
 
 __all__ = ["context", "yard"]
@@ -176,7 +176,7 @@ def test_a_private_repository_takes_a_secret_that_stays_out(
 ) -> None:
     token = "a-token-that-nobody-guesses-1f8e"
     place = tmp_path_factory.mktemp("private")
-    with private_git(place, token) as host:
+    with private_git(place, make_library(place), token) as host:
         (place / "served/team/lib.git").symlink_to("lib")
         write(context, f"FROM scratch\nADD {host.url}team/lib.git#v1.0.0 /src\n")
         secret = place / "header"
