@@ -73,14 +73,14 @@ def serving(port: int, *words: str) -> Iterator[socket.socket]:
 
 def git(image: str, place: Path) -> None:
     place.chmod(0o777)
-    mount = ("-v", f"{place}:/work")
+    mount = ("-v", f"{place}:/data")
     identity = ("-c", "user.name=a", "-c", "user.email=a@b.example")
-    whit("run", *mount, image, "git", "init", "-q", "/work/one")
-    whit("run", *mount, image, "git", "-C", "/work/one", *identity, "commit", "-qm", "first",
+    whit("run", *mount, image, "git", "init", "-q", "/data/one")
+    whit("run", *mount, image, "git", "-C", "/data/one", *identity, "commit", "-qm", "first",
          "--allow-empty")  # fmt: skip
     # Cloning starts git-upload-pack by a shell; https starts a helper with libraries of its own.
-    whit("run", *mount, image, "git", "clone", "-q", "file:///work/one", "/work/two")
-    assert "first" in whit("run", *mount, image, "git", "-C", "/work/two", "log")[0]
+    whit("run", *mount, image, "git", "clone", "-q", "file:///data/one", "/data/two")
+    assert "first" in whit("run", *mount, image, "git", "-C", "/data/two", "log")[0]
     _, said = whit("run", image, "git", "ls-remote", "https://127.0.0.1:1/x", status=128)
     assert "Failed to connect" in said
 
