@@ -58,6 +58,10 @@ class Yard:
         self.reference = out.strip()
         return said
 
+    def sizes(self) -> list[tuple[int, int]]:
+        """Of each layer what stays the same when a step runs anew."""
+        return [(layer.file_count, layer.file_bytes) for layer in self.image().layers]
+
     def image(self) -> Image:
         return self.store.find(self.reference)
 

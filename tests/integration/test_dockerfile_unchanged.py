@@ -26,10 +26,6 @@ def old(context: Path) -> None:
     assert context.is_dir()
 
 
-def sizes(yard: Yard) -> list[tuple[int, int]]:
-    return [(layer.file_count, layer.file_bytes) for layer in yard.image().layers]
-
-
 @pytest.fixture
 def built(yard: Yard, context: Path) -> str:
     write(
@@ -70,10 +66,10 @@ def test_a_change_is_seen(
     change(context)
     old(context)
     assert SHORT not in yard.build(context)
-    found = sizes(yard)
+    found = yard.sizes()
     # What runs anew writes files of another time.
     yard.build(context, "--no-cache")
-    assert sizes(yard) == found
+    assert yard.sizes() == found
     assert built
 
 

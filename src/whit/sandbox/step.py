@@ -10,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -170,9 +171,11 @@ def _run(
             os.close(descriptor)
     status = 128 - status if status < 0 else status
     if status and not stopper.is_stopped:
-        _write_again(request, document, places, runtime, workspace, host)
+        # On a full disk there is nothing to replay; how the step failed is said all the same.
+        with suppress(OSError):
+            _write_again(request, document, places, runtime, workspace, host)
+            workspace.keep()
         call.raise_complaint(request.args[0], again_command(workspace.name))
-        workspace.keep()
     if not status:
         remove_stubs(Path(request.upper), below, stubs)
     return Outcome(status, seconds, output, dropped)
